@@ -14,7 +14,7 @@ A game says *what* is minimised; the trainer decides how the networks are run::
     opt_g = game.g_optimizer.build(G.parameters())
     game.check_d_norm("batch")                      # ConfigError where D must not have that norm
     game.default_d_norm                             # "batch", or None for WGAN-GP
-    game.settings()                                 # plain values; get(game.name, **settings) == game
+    game.settings()                                 # plain values: get(game.name, **these) == game
 
 To add a game: subclass `Game` as a frozen dataclass, set `name`, define `d_loss` and `g_loss`, and
 `register` it (the built-in ones are registered below).

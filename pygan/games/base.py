@@ -46,7 +46,7 @@ class Penalty:
 
 
 class OptimizerSpec:
-    """An optimizer by name with its settings, before there are parameters: `build(params)` makes it.
+    """An optimizer's name and settings, before there are parameters: `build(params)` makes it.
 
     ``OptimizerSpec("adam", lr=2e-4, betas=(0.5, 0.999))`` is also what a recipe writes as
     ``{name = "adam", lr = 2e-4, betas = [0.5, 0.999]}``.
@@ -73,7 +73,7 @@ class OptimizerSpec:
         return OptimizerSpec(self.name, **{**self.settings, **settings})
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for TOML and JSON: ``{"name": "adam", "lr": 0.0002, "betas": [0.5, 0.9]}``."""
+        """Plain values for TOML and JSON, the name among them."""
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in self.settings.items()}
         return {"name": self.name, **plain}
 

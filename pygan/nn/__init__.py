@@ -1,0 +1,34 @@
+"""Layers and networks: modules over the operations of `pygan.ops`.
+
+Images and activations are (N, H, W, C). Defaults are PyTorch's. See `pygan.nn.module` for how a
+module finds its parameters, `pygan.nn.init` for seeds, `pygan.nn.pending` for running statistics
+inside an update that may still fail.
+"""
+
+from __future__ import annotations
+
+from pygan.nn import init, pending
+from pygan.nn.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from pygan.nn.batch_norm import BatchNorm
+from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, Linear, Reshape
+from pygan.nn.module import Buffer, Module, Parameter, Sequential
+
+__all__ = [
+    "BatchNorm",
+    "Buffer",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Flatten",
+    "LeakyReLU",
+    "Linear",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Reshape",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "init",
+    "pending",
+]

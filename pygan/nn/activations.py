@@ -1,0 +1,55 @@
+"""Activations as layers: `pygan.ops` with a place in a `Sequential`."""
+
+from __future__ import annotations
+
+import math
+
+import pygan as pg
+from pygan._core import Tensor
+from pygan.errors import ConfigError
+from pygan.nn.module import Module
+
+__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Tanh"]
+
+
+class ReLU(Module):
+    """max(x, 0); the derivative at 0 is 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.relu(x)
+
+
+class LeakyReLU(Module):
+    """x where x > 0, else negative_slope x (Maas et al. 2013). DCGAN's discriminator has 0.2."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        if not math.isfinite(negative_slope):
+            raise ConfigError(f"LeakyReLU: negative_slope must be finite, got {negative_slope!r}")
+        self.negative_slope = float(negative_slope)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"{self.negative_slope:g}"
+
+
+class Tanh(Module):
+    """tanh(x)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.sigmoid(x)
+
+
+class Softplus(Module):
+    """log(1 + exp(x))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.softplus(x)

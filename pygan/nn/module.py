@@ -1,0 +1,278 @@
+"""Module: a tree of layers, its parameters and its buffers.
+
+There is no registry behind a module. Its attributes *are* the tree: a `Parameter` is trained, a
+`Buffer` is state that is saved but not trained, a `Module` is a child, and anything else is an
+ordinary attribute. Order is the order of assignment, so a layer that sets ``weight`` before
+``bias`` lists them that way.
+
+    class Critic(pg.nn.Module):
+        def __init__(self):
+            self.hidden = pg.nn.Linear(2, 64)
+            self.out = pg.nn.Linear(64, 1)
+
+        def forward(self, x):
+            return self.out(pg.ops.leaky_relu(self.hidden(x), 0.2))
+
+    [name for name, _ in Critic().named_parameters()]
+    # ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+import pygan as pg
+from pygan._core import Tensor
+from pygan.errors import ConfigError, DTypeError
+
+__all__ = ["Buffer", "Module", "Parameter", "Sequential"]
+
+_DEVICES = ("cpu", "cuda", "emu")
+T = TypeVar("T")
+
+
+def _as_tensor(data: Any) -> Tensor:
+    return data.detach() if isinstance(data, Tensor) else pg.tensor(data)
+
+
+class Parameter(Tensor):
+    """A tensor that is trained, once it is an attribute of a `Module`.
+
+    Args:
+        data: a tensor (its memory is shared) or anything that `pg.tensor` takes (copied).
+        requires_grad: False freezes it; it stays a parameter.
+    """
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(_as_tensor(data))
+        self.requires_grad_(requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        # pg.tensor copies; sharing memory would let one network train the other.
+        return Parameter(pg.tensor(self.detach()), requires_grad=self.requires_grad)
+
+
+class Buffer(Tensor):
+    """State of a module that is saved and moved with it, but not trained (running statistics)."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(_as_tensor(data))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        return Buffer(pg.tensor(self.detach()))
+
+
+class Module:
+    """Base class of layers and networks. A subclass defines `forward`."""
+
+    # On the class, so that a subclass need not call super().__init__() before it assigns layers.
+    training: bool = True
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    # ---------------------------------------------------------------- the tree
+
+    def named_children(self) -> list[tuple[str, Module]]:
+        """The modules directly below this one."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named ``prefix``) and all below it, parents first, each once."""
+        yield from self._walk(prefix, set())
+
+    def _walk(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        if id(self) in seen:  # a layer used in two places is one layer
+            return
+        seen.add(id(self))
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child._walk(f"{prefix}.{name}" if prefix else name, seen)
+
+    def modules(self) -> list[Module]:
+        """This module and all below it."""
+        return [module for _, module in self.named_modules()]
+
+    def _named(self, *kinds: type[T]) -> list[tuple[str, T]]:
+        """Attributes of these kinds in the tree, each once, under its first dotted name."""
+        found: dict[int, tuple[str, T]] = {}
+        for prefix, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kinds):
+                    found.setdefault(id(value), (f"{prefix}.{name}" if prefix else name, value))
+        return list(found.values())
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        """(dotted name, parameter) in the order of the layers, weight before bias."""
+        return self._named(Parameter)
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters in the order of the layers, weight before bias; no buffers."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def named_buffers(self) -> list[tuple[str, Buffer]]:
+        """(dotted name, buffer) in the order of the layers."""
+        return self._named(Buffer)
+
+    def buffers(self) -> list[Buffer]:
+        """All buffers in the order of the layers."""
+        return [buffer for _, buffer in self.named_buffers()]
+
+    # ---------------------------------------------------------------- state
+
+    def _state(self) -> dict[str, Tensor]:
+        return dict(self._named(Parameter, Buffer))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Dotted name -> tensor for every parameter and buffer. They share the module's memory."""
+        return {name: tensor.detach() for name, tensor in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Self:
+        """Copies values in, by name. All or nothing: on an error nothing has changed.
+
+        Args:
+            state: dotted name -> tensor or NumPy array, with exactly the names, shapes and dtypes
+                of `state_dict`.
+
+        Raises:
+            ConfigError: names are missing or unexpected, or shapes or dtypes differ; the message
+                lists all of them.
+        """
+        own = self._state()
+        wrong = [f"missing: {name} {t.shape}" for name, t in own.items() if name not in state]
+        wrong += [f"unexpected: {name}" for name in state if name not in own]
+        for name, t in own.items():
+            if name in state:
+                new = state[name]
+                if tuple(new.shape) != t.shape or new.dtype != t.dtype:
+                    wrong.append(
+                        f"{name}: expected {t.dtype} {t.shape}, got {new.dtype} {tuple(new.shape)}"
+                    )
+        if wrong:
+            raise ConfigError(f"{type(self).__name__}: state does not fit: " + "; ".join(wrong))
+        for name, t in own.items():
+            t.assign_(state[name])
+        return self
+
+    # ---------------------------------------------------------------- modes, dtype, device
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for the whole tree: batch norm uses the statistics of the batch."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode for the whole tree: batch norm uses its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freezes (False) or unfreezes all parameters. Frozen ones cost no gradient work."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, target: Any) -> Self:
+        """Changes the dtype or moves to a device, in place.
+
+        The parameters stay the same objects and now hold other memory; their gradients are
+        forgotten. A dtype applies to floating-point tensors; counters stay integers. An optimizer
+        keeps its own state: build it after `to`.
+
+        Args:
+            target: ``"float32"``, ``"float64"`` or ``"cpu"``, ``"cuda"``, ``"emu"``.
+
+        Raises:
+            DTypeError: not a floating-point dtype.
+            DeviceError: a device that is not available.
+        """
+        to_device = isinstance(target, str) and target in _DEVICES
+        if not to_device:
+            try:
+                target = np.dtype(target)
+            except TypeError:
+                target = None
+            if target not in (np.float32, np.float64):
+                raise DTypeError("to: expected 'float32', 'float64' or a device")
+        for tensor in self._state().values():
+            requires_grad = tensor.requires_grad
+            if to_device:
+                if tensor.device == target:
+                    continue
+                moved = pg.tensor(tensor.numpy(), device=target)
+            else:
+                if tensor.dtype == target or tensor.dtype not in (np.float32, np.float64):
+                    continue
+                moved = tensor.detach().astype(target)
+            tensor.set_(moved)
+            tensor.requires_grad_(requires_grad)
+        return self
+
+    # ---------------------------------------------------------------- text
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of a layer's repr."""
+        return ""
+
+    def label(self) -> str:
+        """How error messages call this layer."""
+        return repr(self).splitlines()[0].rstrip("(")
+
+    def __repr__(self) -> str:
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        lines = [
+            f"  ({name}): " + repr(child).replace("\n", "\n  ")
+            for name, child in self.named_children()
+        ]
+        return "\n".join([head, *lines, ")"]) if lines else f"{head})"
+
+
+class Sequential(Module):
+    """Modules one after another: ``Sequential(a, b)(x) == b(a(x))``.
+
+    Args:
+        modules: the layers, named "0", "1", ... in state_dict; or one mapping of names to layers.
+
+    Indexing gives a layer, slicing a `Sequential` of the same layers; iteration and `len` work.
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = dict(modules[0])
+        else:
+            named = {str(i): module for i, module in enumerate(modules)}
+        for name, module in named.items():
+            if not isinstance(module, Module):
+                raise ConfigError(f"Sequential: {name} is {module!r}, not a Module")
+            if "." in name or hasattr(type(self), name):
+                raise ConfigError(f"Sequential: a layer cannot be called {name!r}")
+            setattr(self, name, module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for module in self:
+            x = module(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter([module for _, module in self.named_children()])
+
+    def __len__(self) -> int:
+        return len(self.named_children())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        children = self.named_children()
+        if isinstance(index, slice):
+            return Sequential(dict(children[index]))
+        return children[index][1]
