@@ -23,6 +23,7 @@ _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
+_TWO_PI = np.float32(2 * math.pi)
 
 
 def philox4x32(counter: np.ndarray, key: np.ndarray, rounds: int = 10) -> np.ndarray:
@@ -58,7 +59,7 @@ def _unit(u: np.ndarray) -> np.ndarray:
 
 
 def uniform(key: np.ndarray, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
-    """``u 2^-24`` in [0, 1), u the upper 24 bits of a word: element e is word e % 4 of block e // 4.
+    """``u 2^-24`` in [0, 1), u the upper 24 bits of word e % 4 of block e // 4 for element e.
 
     float64 is the float32 values widened, so a seed means the same numbers in both.
     """
@@ -76,7 +77,8 @@ def normal(key: np.ndarray, shape: Sequence[int], dtype: str = "float32") -> np.
     size = math.prod(shape)
     u = _unit(words(key, -(-size // 2))).reshape(-1, 2)[:size]
     radius = np.sqrt(np.float32(-2) * vecmath.log(np.float32(1) - u[:, 0]))
-    return (radius * vecmath.cos_2pi(u[:, 1])).reshape(shape).astype(dtype)
+    angle = _TWO_PI * u[:, 1]
+    return (radius * vecmath.cos(angle)).reshape(shape).astype(dtype)
 
 
 def stream_id(name: str) -> int:

@@ -1,0 +1,95 @@
+"""Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015).
+
+m(.) is the mean over those axes, one number a channel. With the deviation's inverse
+``r = (var + eps)^(-1/2)`` and ``h = (x - mean) r`` the vjp of x -> h is
+
+    ``dx = r P dh,  P dh = dh - m(dh) - h m(h dh)``
+
+P takes away what normalising makes invisible: a common shift and a common stretch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["batch_norm", "batch_norm_eval"]
+
+
+def _over(x):
+    return tuple(range(x.ndim - 1))
+
+
+def _mean(x):
+    return x.mean(axis=_over(x))
+
+
+def _sum(x):
+    return x.sum(axis=_over(x))
+
+
+def batch_norm(x, weight, bias, eps=1e-5):
+    """``y = weight h + bias`` -> (y, mean, var)
+
+    x (..., C); weight, bias, mean, var (C,). var is biased; mean and var carry no gradient.
+    """
+    mean, _, h, var = _normalise(x, eps)
+    return weight * h + bias, mean, var
+
+
+def _normalise(x, eps):
+    mean = _mean(x)
+    var = _mean((x - mean) ** 2)
+    r = 1 / np.sqrt(var + x.dtype.type(eps))
+    return mean, r, (x - mean) * r, var
+
+
+def _project(g, h):
+    """``P g = g - m(g) - h m(h g)``"""
+    return g - _mean(g) - h * _mean(h * g)
+
+
+def batch_norm_vjp(dy, x, weight, bias, eps=1e-5):
+    """``dx = r P(weight dy)``, ``dweight = sum h dy``, ``dbias = sum dy``"""
+    _, r, h, _ = _normalise(x, eps)
+    return r * _project(weight * dy, h), _sum(h * dy), _sum(dy)
+
+
+def batch_norm_vjp2(ddx, dy, x, weight, bias, eps=1e-5):
+    """``L = q + <dy, ddw h + ddb>`` with ``q = r <g, P ddx>``, ``g = weight dy``
+
+    P is symmetric, so ddy and dweight read L as linear in dy and weight. x enters through h
+    (``dL/dh = c``) and through r (``dr/dx = -r^2 h / n``).
+    """
+    ddx, ddw, ddb = ddx
+    _, r, h, _ = _normalise(x, eps)
+    g, back = weight * dy, r * _project(ddx, h)
+    c = ddw * dy - r * (g * _mean(h * ddx) + ddx * _mean(h * g))
+    dx = r * _project(c, h) - r * h * _mean(g * back)
+    return weight * back + ddw * h + ddb, dx, _sum(dy * back), np.zeros_like(bias)
+
+
+def batch_norm_eval(x, weight, bias, mean, var, eps=1e-5):
+    """``y = weight (x - mean) r + bias``, ``r = (var + eps)^(-1/2)``: differentiable in all five"""
+    return (x - mean) * _r(var, eps) * weight + bias
+
+
+def _r(var, eps):
+    return 1 / np.sqrt(var + var.dtype.type(eps))
+
+
+def batch_norm_eval_vjp(dy, x, weight, bias, mean, var, eps=1e-5):
+    """``dx = weight r dy``, ``dmean = -sum dx``, ``dvar = -1/2 sum weight r^2 h dy``"""
+    r = _r(var, eps)
+    h, dx = (x - mean) * r, dy * (weight * r)
+    return dx, _sum(h * dy), _sum(dy), -_sum(dx), -weight * r * r * _sum(h * dy) / 2
+
+
+def batch_norm_eval_vjp2(ddx, dy, x, weight, bias, mean, var, eps=1e-5):
+    """``L = <dy, weight r u + ddw h + ddb - 1/2 ddv weight r^2 h>`` with ``u = ddx - ddm``"""
+    ddx, ddw, ddb, ddm, ddv = ddx
+    r = _r(var, eps)
+    h, u, k = (x - mean) * r, ddx - ddm, ddw - ddv * weight * r * r / 2
+    dx = dy * (k * r)
+    dvar = -r * r / 2 * _sum(dy * (weight * r * u + (k - ddv * weight * r * r) * h))
+    dweight = _sum(dy * (r * u - ddv * r * r * h / 2))
+    return weight * r * u + k * h + ddb, dx, dweight, np.zeros_like(bias), -_sum(dx), dvar
