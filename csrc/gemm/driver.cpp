@@ -1,0 +1,209 @@
+#include "gemm/driver.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include "core/parallel.h"
+
+namespace pygan::gemm {
+namespace {
+
+// Packed B is kept below this, so that it lives in a shared cache and memory use is bounded.
+constexpr int64_t kPackedBytes = int64_t{16} << 20;
+constexpr int64_t kPackedColumns = 8192;
+
+// A task below this many multiplications is not worth handing to another thread.
+constexpr int64_t kTaskWork = 1 << 18;
+
+// Enough tasks to keep a large machine busy; C is then cut finer, or k is split.
+constexpr int64_t kWantedTasks = 32;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// Memory that a thread keeps from one call to the next.
+class Scratch {
+ public:
+  template <class T>
+  T* get(int64_t count) {
+    const size_t bytes = static_cast<size_t>(std::max<int64_t>(count, 1)) * sizeof(T);
+    if (bytes > size_) {
+      data_.reset();
+      size_ = 0;
+      data_.reset(static_cast<std::byte*>(::operator new(bytes, kAlignment)));
+      size_ = bytes;
+    }
+    return reinterpret_cast<T*>(data_.get());
+  }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  size_t size_ = 0;
+};
+
+thread_local Scratch packed_scratch;   // of the thread that called run()
+thread_local Scratch partial_scratch;  //
+thread_local Scratch left_scratch;     // of every thread that computes
+
+// How C and k are cut: by the problem's size alone, never by the number of threads.
+struct Cut {
+  int64_t m_block, n_block;  // of C, a task's part
+  int64_t k_block;           // of k, a task's part: all of it, or whole slices of a split
+  int64_t m_blocks, n_blocks, k_splits;
+};
+
+template <class T>
+Cut cut(int64_t m, int64_t n, int64_t k, const Kernels<T>& kernel) {
+  const auto tasks = [&](int64_t m_block, int64_t n_block) {
+    return ceil_div(m, m_block) * ceil_div(n, n_block);
+  };
+  const int64_t wanted = std::clamp<int64_t>(m * n * std::max<int64_t>(k, 1) / kTaskWork, 1,
+                                             kWantedTasks);
+  Cut c{kernel.block_rows, round_up(n, kernel.nr), k, 0, 0, 1};
+  // Wide columns first: A is packed once more for each part, but by then it is in a cache.
+  while (tasks(c.m_block, c.n_block) < wanted && c.n_block > 8 * kernel.nr) {
+    c.n_block = round_up(c.n_block / 2, kernel.nr);
+  }
+  // A long k is split where C is small. Otherwise, smaller blocks.
+  const int64_t splits =
+      std::min(ceil_div(wanted, tasks(c.m_block, c.n_block)), k / (4 * kSlice));
+  if (splits < 4) {
+    while (tasks(c.m_block, c.n_block) < wanted && c.m_block > 4 * kernel.mr) {
+      c.m_block = round_up(c.m_block / 2, kernel.mr);
+    }
+    while (tasks(c.m_block, c.n_block) < wanted && c.n_block > 2 * kernel.nr) {
+      c.n_block = round_up(c.n_block / 2, kernel.nr);
+    }
+  } else {
+    c.k_block = round_up(ceil_div(k, splits), kSlice);
+    c.k_splits = ceil_div(k, c.k_block);
+  }
+  // Equal parts.
+  c.m_blocks = ceil_div(m, c.m_block);
+  c.n_blocks = ceil_div(n, c.n_block);
+  c.m_block = round_up(ceil_div(m, c.m_blocks), kernel.mr);
+  c.n_block = round_up(ceil_div(n, c.n_blocks), kernel.nr);
+  c.m_blocks = ceil_div(m, c.m_block);
+  c.n_blocks = ceil_div(n, c.n_block);
+  return c;
+}
+
+// Slices of k from k_begin of columns [n_begin, n_begin + n_count), for all threads.
+template <class T>
+void pack(const Problem<T>& problem, const Kernels<T>& kernel, int64_t k_begin, int64_t k_count,
+          int64_t n_begin, int64_t n_count, T* packed) {
+  const int64_t panels = ceil_div(n_count, kernel.nr);
+  const int64_t slices = ceil_div(k_count, kSlice);
+  const int64_t grain = std::max<int64_t>(1, (1 << 15) / (kernel.nr * kSlice));
+  parallel_ranges(panels * slices, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t slice = i / panels * kSlice;
+      const int64_t column = i % panels * kernel.nr;
+      const int64_t k = std::min(kSlice, k_count - slice);
+      kernel.pack_right({&problem.right, k_begin + slice, k, n_begin + column,
+                         std::min(kernel.nr, n_count - column),
+                         packed + slice * panels * kernel.nr + column * k});
+    }
+  });
+}
+
+// c (m, n) (+)= sum of partial (splits, m, n), in the order of the splits.
+template <class T>
+void sum_partials(const T* partial, int64_t splits, int64_t m, int64_t n, const Result<T>& result,
+                  bool add) {
+  const int64_t grain = std::max<int64_t>(1, (1 << 14) / (n * splits));
+  parallel_ranges(m, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t line = i / result.cols;
+      T* row = result.data + line / result.rows * result.image +
+               line % result.rows * result.line + i % result.cols * result.pixel;
+      for (int64_t s = 0; s < splits; ++s) {
+        const T* from = partial + (s * m + i) * n;  // (n)
+        if (s > 0 || add) {
+          for (int64_t j = 0; j < n; ++j) row[j] += from[j];
+        } else {
+          for (int64_t j = 0; j < n; ++j) row[j] = from[j];
+        }
+      }
+    }
+  });
+}
+
+// Columns [n_begin, n_begin + n) and k from k_begin to k_begin + k: what one packing of B serves.
+template <class T>
+void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k_begin, int64_t k,
+                bool add) {
+  const Kernels<T>& kernel = kernels<T>();
+  const int64_t packed_n = round_up(n, kernel.nr);
+  T* packed = packed_scratch.get<T>(packed_n * k);
+  pack(problem, kernel, k_begin, k, n_begin, n, packed);
+
+  Result<T> result = problem.result;
+  result.data += n_begin;
+  const Cut c = cut(problem.m, n, k, kernel);
+  T* partial =  // (k_splits, m, n)
+      c.k_splits > 1 ? partial_scratch.get<T>(c.k_splits * problem.m * n) : nullptr;
+  parallel_for(c.m_blocks * c.n_blocks * c.k_splits, [&](int64_t task) {
+    const int64_t split = task % c.k_splits;
+    const int64_t block = task / c.k_splits;
+    const int64_t m0 = block / c.n_blocks * c.m_block;
+    const int64_t n0 = block % c.n_blocks * c.n_block;
+    const int64_t k0 = split * c.k_block;
+    const Result<T> own = {partial + split * problem.m * n, 1, 1, n, 0, 0};
+    MultiplyArgs<T> args;
+    args.left = &problem.left;
+    args.packed = packed;
+    args.packed_k_begin = k_begin;
+    args.packed_k_end = k_begin + k;
+    args.packed_n = packed_n;
+    args.m_begin = m0;
+    args.m_count = std::min(c.m_block, problem.m - m0);
+    args.n_begin = n0;
+    args.n_count = std::min(c.n_block, n - n0);
+    args.k_begin = k_begin + k0;
+    args.k_count = std::min(c.k_block, k - k0);
+    args.result = partial != nullptr ? &own : &result;
+    args.add = partial == nullptr && add;
+    args.scratch = left_scratch.get<T>(kernel.left_scratch);
+    kernel.multiply(args);
+  });
+  if (partial != nullptr) sum_partials(partial, c.k_splits, problem.m, n, result, add);
+}
+
+}  // namespace
+
+template <>
+const Kernels<float>& kernels<float>() {
+  return *PYGAN_DISPATCH(gemm_kernels_f32)();
+}
+
+template <>
+const Kernels<double>& kernels<double>() {
+  return *PYGAN_DISPATCH(gemm_kernels_f64)();
+}
+
+template <class T>
+void run(const Problem<T>& problem) {
+  if (problem.m <= 0 || problem.n <= 0) return;
+  for (int64_t n0 = 0; n0 < problem.n; n0 += kPackedColumns) {
+    const int64_t n = std::min(kPackedColumns, problem.n - n0);
+    const int64_t packable = kPackedBytes / static_cast<int64_t>(sizeof(T)) /
+                             round_up(n, kernels<T>().nr) / kSlice * kSlice;
+    int64_t k0 = 0;
+    do {  // at least once: an empty sum writes zeros
+      const int64_t k = std::min(packable, problem.k - k0);
+      run_packed(problem, n0, n, k0, k, problem.accumulate || k0 > 0);
+      k0 += k;
+    } while (k0 < problem.k);
+  }
+}
+
+template void run<float>(const Problem<float>&);
+template void run<double>(const Problem<double>&);
+
+}  // namespace pygan::gemm

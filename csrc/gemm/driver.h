@@ -1,0 +1,25 @@
+// Blocking and threading of C (m, n) = A (m, k) B (k, n), whatever the operands are packed from.
+#pragma once
+
+#include <cstdint>
+
+#include "gemm/kernels.h"
+
+namespace pygan::gemm {
+
+template <class T>
+struct Problem {
+  int64_t m, n, k;
+  Left<T> left;
+  Right<T> right;
+  Result<T> result;
+  bool accumulate;
+};
+
+template <class T>
+void run(const Problem<T>& problem);
+
+template <class T>
+const Kernels<T>& kernels();
+
+}  // namespace pygan::gemm

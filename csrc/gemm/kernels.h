@@ -1,0 +1,108 @@
+// What the instruction-set paths of the matrix engine offer, and the plain structs they take.
+//
+// C (m, n) = A (m, k) B (k, n) is cut into blocks: k into slices of at most kc, then
+//
+//   B  is packed once, for all threads: [slice][panel of nr columns][k][nr], zeros beyond n;
+//   A  is packed a block of rows and a slice at a time, by the thread that uses it: see LeftLayout;
+//   C  is computed in tiles of mr x nr held in registers, slice after slice.
+#pragma once
+
+#include <cstdint>
+
+#include "core/isa.h"
+
+namespace pygan::gemm {
+
+// Elements of k that one packed panel spans: panels of A and B together about fill L1.
+constexpr int64_t kSlice = 256;
+
+// `taps` neighbouring pixels of one image row, at (h, w), (h, w + 1), ... from a patch's origin.
+struct Run {
+  int64_t h, w;
+  int64_t taps;
+};
+
+// The matrix (batch * rows * cols, sum of taps * channels) of image patches, never stored: line
+// (n, i, j) holds the runs' pixels from origin (i * step_h, j * step_w) of image n, zeros outside
+// the image.
+struct Patches {
+  int64_t rows, cols;        // patches in one image
+  int64_t step_h, step_w;    // between their origins
+  int64_t image_h, image_w;  //
+  int64_t pixel;             // elements from one pixel to the next
+  int64_t channels;          // elements taken of each pixel (== pixel where a run has many taps)
+  const Run* runs;           // (run_count)
+  int64_t run_count;
+};
+
+// A as lines of elements. Lines are rows of A (elements run along k) or columns of A (along m).
+template <class T>
+struct Left {
+  const T* data;
+  int64_t line, element;   // strides; unused with patches
+  const Patches* patches;  // or null
+  bool lines_are_columns;
+};
+
+// B[t * tap_k + p, j] = data[tap_offset[t] + p * row + j * col]
+template <class T>
+struct Right {
+  const T* data;
+  const int64_t* tap_offset;  // (k / tap_k), or null for a single tap at 0
+  int64_t tap_k;
+  int64_t row, col;
+};
+
+// Row (n, i, j) of C starts at data + n * image + i * line + j * pixel; rows are counted as
+// (n * rows + i) * cols + j. A plain matrix has rows == cols == 1 and image its row stride.
+template <class T>
+struct Result {
+  T* data;
+  int64_t rows, cols;
+  int64_t image, line, pixel;
+};
+
+template <class T>
+struct PackRightArgs {
+  const Right<T>* right;
+  int64_t k_begin, k_count;  // within one slice
+  int64_t n_begin, n_count;  // one panel: n_count <= nr
+  T* panel;                  // (k_count, nr)
+};
+
+// C[m_begin.., n_begin..] (+)= A B over whole slices of k. n_begin is a multiple of nr, k_begin of
+// kSlice from packed_k_begin.
+template <class T>
+struct MultiplyArgs {
+  const Left<T>* left;
+  const T* packed;  // slices of B from packed_k_begin to packed_k_end
+  int64_t packed_k_begin, packed_k_end;
+  int64_t packed_n;               // columns of B in `packed`, rounded up to nr
+  int64_t m_begin, m_count;       // m_count <= block_rows
+  int64_t n_begin, n_count;       // within `packed`
+  int64_t k_begin, k_count;
+  const Result<T>* result;        // its data: column 0 of `packed`
+  bool add;                       // to what C holds; else overwrite
+  T* scratch;                     // (left_scratch)
+};
+
+template <class T>
+struct Kernels {
+  int64_t mr, nr;        // rows and columns of a register tile
+  int64_t block_rows;    // rows of A packed together, a multiple of mr
+  int64_t left_scratch;  // elements of scratch that multiply() needs
+  void (*pack_right)(const PackRightArgs<T>&);
+  void (*multiply)(const MultiplyArgs<T>&);
+  // The register tile over one slice, again and again. For measuring.
+  void (*bare_tile)(int64_t repeats,
+                    const T* a,  // (mr, kSlice + a cache line)
+                    const T* b,  // (kSlice, nr)
+                    T* c);       // (mr, nr)
+};
+
+}  // namespace pygan::gemm
+
+namespace pygan {
+PYGAN_DECLARE_ISA(const gemm::Kernels<float>*, gemm_kernels_f32, ())
+PYGAN_DECLARE_ISA(const gemm::Kernels<double>*, gemm_kernels_f64, ())
+}  // namespace pygan

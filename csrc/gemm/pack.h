@@ -1,0 +1,137 @@
+// Packing: from matrices, image patches and weights to the panels the register tile reads.
+// For kernel files only.
+#pragma once
+
+#include "gemm/kernels.h"
+#include "gemm/micro_kernel.h"
+#include "gemm/simd.h"
+
+namespace pygan::PYGAN_ISA {
+namespace {
+
+template <class T>
+[[gnu::always_inline]] inline void copy(T* to, const T* from, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+template <class T>
+[[gnu::always_inline]] inline void clear(T* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, Vector<T>{});
+  for (; i < count; ++i) to[i] = 0;
+}
+
+[[gnu::always_inline]] inline int64_t clamp(int64_t x, int64_t low, int64_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+// Patches are visited in order: (n, i, j) counts up without divisions.
+struct Position {
+  int64_t n, i, j;
+};
+
+[[gnu::always_inline]] inline Position position(int64_t index, int64_t rows, int64_t cols) {
+  const int64_t line = index / cols;
+  return {line / rows, line % rows, index - line * cols};
+}
+
+[[gnu::always_inline]] inline void advance(Position& at, int64_t rows, int64_t cols) {
+  if (++at.j < cols) return;
+  at.j = 0;
+  if (++at.i < rows) return;
+  at.i = 0;
+  ++at.n;
+}
+
+// Elements [begin, end) of one patch.
+template <class T>
+void gather(const Patches& patches, const T* images, Position at, int64_t begin, int64_t end,
+            T* to) {
+  const int64_t channels = patches.channels;
+  const T* image = images + at.n * patches.image_h * patches.image_w * patches.pixel;
+  int64_t run_begin = 0;  // in elements of the patch
+  for (int64_t q = 0; q < patches.run_count && run_begin < end; ++q) {
+    const Run& run = patches.runs[q];
+    const int64_t run_end = run_begin + run.taps * channels;
+    if (run_end > begin) {
+      const int64_t from = begin > run_begin ? begin - run_begin : 0;
+      const int64_t until = (end < run_end ? end : run_end) - run_begin;
+      const int64_t h = at.i * patches.step_h + run.h;
+      const int64_t w = at.j * patches.step_w + run.w;
+      // Of the run's taps, those inside the image are [first, last).
+      const bool row_inside = h >= 0 && h < patches.image_h;
+      const int64_t first = row_inside ? clamp(-w, 0, run.taps) : run.taps;
+      const int64_t last = row_inside ? clamp(patches.image_w - w, first, run.taps) : run.taps;
+      const int64_t copy_from = clamp(first * channels, from, until);
+      const int64_t copy_until = clamp(last * channels, copy_from, until);
+      if (copy_from > from) clear(to, copy_from - from);
+      if (copy_until > copy_from) {
+        const T* source = image + (h * patches.image_w + w) * patches.pixel;
+        copy(to + (copy_from - from), source + copy_from, copy_until - copy_from);
+      }
+      if (until > copy_until) clear(to + (copy_until - from), until - copy_until);
+      to += until - from;
+    }
+    run_begin = run_end;
+  }
+}
+
+// Lines [line_begin, +line_count), elements [begin, +count) of A, `stride` apart in `to`; `pad`
+// zeros after each line.
+template <class T>
+void pack_lines(const Left<T>& left, int64_t line_begin, int64_t line_count, int64_t begin,
+                int64_t count, int64_t pad, int64_t stride, T* to) {
+  if (left.patches != nullptr) {
+    const Patches& patches = *left.patches;
+    Position at = position(line_begin, patches.rows, patches.cols);
+    for (int64_t l = 0; l < line_count; ++l, to += stride) {
+      gather(patches, left.data, at, begin, begin + count, to);
+      clear(to + count, pad);
+      advance(at, patches.rows, patches.cols);
+    }
+    return;
+  }
+  const T* from = left.data + line_begin * left.line + begin * left.element;
+  for (int64_t l = 0; l < line_count; ++l, to += stride, from += left.line) {
+    if (left.element == 1) {
+      copy(to, from, count);
+    } else {
+      for (int64_t e = 0; e < count; ++e) to[e] = from[e * left.element];
+    }
+    clear(to + count, pad);
+  }
+}
+
+// One panel of B, from rows that are contiguous, or strided at will.
+template <class T>
+void pack_right(const PackRightArgs<T>& args) {
+  constexpr int64_t kColumns = kTileColumns<T>;
+  const Right<T>& right = *args.right;
+  T* to = args.panel;
+  int64_t k = args.k_begin;
+  const int64_t k_end = args.k_begin + args.k_count;
+  while (k < k_end) {
+    const int64_t tap = k / right.tap_k;
+    const int64_t p = k - tap * right.tap_k;
+    const int64_t count = right.tap_k - p < k_end - k ? right.tap_k - p : k_end - k;
+    const T* from = right.data + (right.tap_offset ? right.tap_offset[tap] : 0) + p * right.row +
+                    args.n_begin * right.col;  // (count, n_count)
+    if (right.col == 1 && args.n_count == kColumns) {
+      for (int64_t q = 0; q < count; ++q) copy(to + q * kColumns, from + q * right.row, kColumns);
+    } else {
+      for (int64_t q = 0; q < count; ++q) {
+        for (int64_t j = 0; j < args.n_count; ++j) {
+          to[q * kColumns + j] = from[q * right.row + j * right.col];
+        }
+        clear(to + q * kColumns + args.n_count, kColumns - args.n_count);
+      }
+    }
+    to += count * kColumns;
+    k += count;
+  }
+}
+
+}  // namespace
+}  // namespace pygan::PYGAN_ISA
