@@ -92,6 +92,6 @@ class NonFiniteError(Error, FloatingPointError):
 
 
 class CollapseError(Error):
-    """Training ended with a generator that is not usable (its samples are constant or all alike)."""
+    """Training ended with a generator of no use: its samples are constant or all alike."""
 
     exit_code: ClassVar[int] = 7

@@ -1,0 +1,584 @@
+"""pygan.data: the embedded set, folders with damaged files, arrays, and the order of batches."""
+
+import gzip
+import io
+import logging
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pygan import data
+from pygan.data import fashion
+from pygan.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DTypeError,
+    Error,
+    NonFiniteError,
+    ShapeError,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def picture(rng, height, width, mode="RGB"):
+    """A random image of a mode."""
+    bands = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
+    pixels = rng.integers(0, 256, (height, width, bands), np.uint8)
+    return Image.fromarray(pixels[..., 0] if bands == 1 else pixels, mode if bands == 4 else None)
+
+
+def fill(folder, count, mode="L", size=(12, 10), suffix="png", start=0):
+    rng = np.random.default_rng(start)
+    folder.mkdir(parents=True, exist_ok=True)
+    for k in range(start, start + count):
+        picture(rng, *size, mode).save(folder / f"{k:03d}.{suffix}")
+
+
+# --- errors ------------------------------------------------------------------------------------
+
+
+def test_exit_codes_and_builtin_bases():
+    import pygan.errors as errors
+
+    table = {
+        "ConfigError": (2, ValueError),
+        "ShapeError": (2, ValueError),
+        "DTypeError": (2, TypeError),
+        "DataError": (3, ValueError),
+        "CheckpointError": (4, RuntimeError),
+        "DeviceError": (5, RuntimeError),
+        "OutOfMemoryError": (5, MemoryError),
+        "NonFiniteError": (6, FloatingPointError),
+        "CollapseError": (7, Exception),
+    }
+    assert set(errors.__all__) == {*table, "Error"}
+    for name, (code, base) in table.items():
+        cls = getattr(errors, name)
+        assert issubclass(cls, Error)
+        assert issubclass(cls, base)
+        assert cls.exit_code == code
+        assert cls("why").exit_code == code
+
+
+# --- the embedded set --------------------------------------------------------------------------
+
+
+def test_embedded_is_balanced_and_complete():
+    d = data.embedded()
+    assert d.images.shape == (6000, 28, 28, 1)
+    assert d.held_out.shape == (1000, 28, 28, 1)
+    assert d.images.dtype == d.held_out.dtype == np.uint8
+    assert np.bincount(d.labels).tolist() == [600] * 10
+    assert np.bincount(d.held_out_labels).tolist() == [100] * 10
+    assert d.labels.dtype == np.int64
+    assert d.images.flags.writeable
+    assert d.skipped == []
+    assert d.image_shape == (28, 28, 1)
+    assert len(d) == 6000
+
+
+def test_embedded_parts_share_no_image_and_labels_belong_to_images():
+    d = data.embedded()
+    seen = {image.tobytes() for image in d.images}
+    assert not any(image.tobytes() in seen for image in d.held_out)
+    # Labels shifted against images would make class means meaningless: nearest class mean must
+    # be right far more often than chance (0.1); it is about 0.68.
+    means = np.stack([d.images[d.labels == k].mean(axis=0) for k in range(10)])
+    distance = np.square(d.held_out[:, None].astype(np.float32) - means).sum(axis=(2, 3, 4))
+    assert np.mean(distance.argmin(axis=1) == d.held_out_labels) > 0.6
+
+
+def test_embedded_calls_share_nothing():
+    first = data.embedded()
+    first.images[:] = 0
+    assert data.embedded().images.any()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing", "other"])
+def test_embedded_damage_is_a_data_error(tmp_path, monkeypatch, damage):
+    raw = fashion.PATH.read_bytes()
+    path = tmp_path / "damaged.gz"
+    if damage == "flipped":
+        path.write_bytes(raw[:1000] + bytes([raw[1000] ^ 1]) + raw[1001:])
+    elif damage == "cut":
+        path.write_bytes(raw[: len(raw) // 2])
+    elif damage == "other":  # a valid gzip stream of other bytes: only the digest can tell
+        content = bytearray(gzip.decompress(raw))
+        content[5] ^= 1
+        path.write_bytes(gzip.compress(bytes(content), 1))
+    monkeypatch.setattr(fashion, "PATH", path)
+    with pytest.raises(DataError, match="reinstall pygan") as caught:
+        data.embedded()
+    assert "\n" not in str(caught.value)
+
+
+def test_embedded_file_is_what_the_script_builds(tmp_path):
+    if not Path("/usr/share/datasets/fashion-mnist").is_dir():
+        pytest.skip("needs Debian's dataset-fashion-mnist")
+    out = tmp_path / "built.gz"
+    script = ROOT / "tools" / "build_embedded_data.py"
+    run = subprocess.run(
+        [sys.executable, script, "--out", out], capture_output=True, text=True, check=True
+    )
+    assert gzip.decompress(out.read_bytes()) == gzip.decompress(fashion.PATH.read_bytes())
+    assert fashion.SHA256 in run.stdout
+
+
+def test_licence_lies_beside_the_data():
+    text = fashion.PATH.with_name("LICENSE.fashion-mnist").read_text()
+    assert "MIT License" in text
+    assert "Zalando SE" in text
+
+
+# --- bytes and floats --------------------------------------------------------------------------
+
+
+def test_every_byte_survives_the_round_trip():
+    u = np.arange(256, dtype=np.uint8)
+    x = data.to_float(u)
+    assert x.dtype == np.float32
+    assert (x[0], x[255]) == (-1.0, 1.0)
+    np.testing.assert_array_equal(data.to_uint8(x), u)
+    np.testing.assert_array_equal(data.to_uint8(x.astype(np.float64)), u)
+
+
+def test_to_uint8_rounds_halves_up_and_clips():
+    halves = (np.arange(255) + 0.5) / 127.5 - 1  # float64: within 1e-13 of k + 1/2
+    np.testing.assert_array_equal(data.to_uint8(halves + 1e-9), np.arange(1, 256))
+    np.testing.assert_array_equal(data.to_uint8(halves - 1e-9), np.arange(0, 255))
+    assert data.to_uint8(np.zeros(1, np.float32)) == 128  # exactly 127.5
+    x = np.array([-np.inf, -7, 1.0001, np.inf], np.float32)
+    assert data.to_uint8(x).tolist() == [0, 0, 255, 255]
+
+
+def test_conversions_refuse_what_they_cannot_mean():
+    with pytest.raises(DTypeError, match="int64"):
+        data.to_float(np.zeros(3, np.int64))
+    with pytest.raises(DTypeError, match="uint8"):
+        data.to_uint8(np.zeros(3, np.uint8))
+    with pytest.raises(NonFiniteError, match="1 NaN"):
+        data.to_uint8(np.array([0, np.nan], np.float32))
+
+
+# --- Dataset and arrays ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 3, 9, 10, 11, 25, 199, 20001])
+def test_held_out_is_a_spread_tenth(count):
+    held = data.held_out_indices(count)
+    assert len(held) == min(1000, max(1, count // 10))
+    assert held[0] >= 0
+    assert held[-1] < count
+    if len(held) > 1:
+        gaps = np.diff(held)
+        assert gaps.min() >= 1
+        assert gaps.max() - gaps.min() <= 1
+
+
+def test_split_loses_nothing_and_keeps_order():
+    images = np.arange(45, dtype=np.uint8).reshape(45, 1, 1, 1)
+    labels = np.arange(45, dtype=np.int64) * 2
+    d = data.split(images.copy(), labels)
+    held = data.held_out_indices(45)
+    assert d.held_out.ravel().tolist() == held.tolist()
+    assert d.images.ravel().tolist() == [k for k in range(45) if k not in set(held.tolist())]
+    assert d.labels.tolist() == (2 * d.images.ravel().astype(int)).tolist()
+    assert d.held_out_labels.tolist() == (2 * held).tolist()
+
+
+def test_from_array_takes_bytes_and_floats_and_copies():
+    rng = np.random.default_rng(0)
+    u = rng.integers(0, 256, (20, 5, 6), np.uint8)
+    before = u.copy()
+    d = data.from_array(u, np.arange(20, dtype=np.uint8))
+    assert d.images.shape == (18, 5, 6, 1)
+    assert d.labels.dtype == np.int64
+    np.testing.assert_array_equal(u, before)
+    f = data.from_array(data.to_float(u[..., None]))
+    np.testing.assert_array_equal(f.images, d.images)
+    np.testing.assert_array_equal(f.held_out, d.held_out)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "error"),
+    [
+        (np.zeros((1, 4, 4, 1), np.uint8), None, DataError),
+        (np.full((4, 4, 4, 1), 200.0), None, DataError),
+        (np.zeros((4, 4, 4, 2), np.uint8), None, ShapeError),
+        (np.zeros((4, 4), np.uint8), None, ShapeError),
+        (np.zeros((4, 4, 4, 1), np.int32), None, DTypeError),
+        (np.full((4, 4, 4, 1), np.nan), None, NonFiniteError),
+        (np.zeros((4, 4, 4, 1), np.uint8), np.zeros(3, int), ShapeError),
+        (np.zeros((4, 4, 4, 1), np.uint8), np.zeros(4), DTypeError),
+    ],
+)
+def test_from_array_refuses(images, labels, error):
+    with pytest.raises(error):
+        data.from_array(images, labels)
+
+
+def test_dataset_refuses_parts_that_do_not_match():
+    a, b = np.zeros((3, 4, 4, 1), np.uint8), np.zeros((3, 4, 5, 1), np.uint8)
+    with pytest.raises(ShapeError, match="held_out is"):
+        data.Dataset(images=a, held_out=b)
+    with pytest.raises(DTypeError, match="labels"):
+        data.Dataset(images=a, held_out=a, labels=np.zeros(3, np.uint8))
+
+
+# --- the order of batches ----------------------------------------------------------------------
+
+
+def test_permutation_follows_its_formula():
+    """Against a scalar Philox written from the paper, so that a wrong counter layout shows."""
+
+    def philox(counter, key):
+        for _ in range(10):
+            p0, p1 = 0xD2511F53 * counter[0], 0xCD9E8D57 * counter[2]
+            counter = [
+                (p1 >> 32) ^ counter[1] ^ key[0],
+                p1 & 0xFFFFFFFF,
+                (p0 >> 32) ^ counter[3] ^ key[1],
+                p0 & 0xFFFFFFFF,
+            ]
+            key = [(key[0] + 0x9E3779B9) & 0xFFFFFFFF, (key[1] + 0xBB67AE85) & 0xFFFFFFFF]
+        return counter
+
+    stream = 2166136261
+    for byte in b"data.order":
+        stream = ((stream ^ byte) * 16777619) & 0xFFFFFFFF
+    for seed in (0, 12345678901, 2**64 - 5):
+        keys = []
+        for block in range(4):
+            w = philox([block, 0, 3, stream], [seed & 0xFFFFFFFF, seed >> 32])
+            keys += [w[0] | w[1] << 32, w[2] | w[3] << 32]
+        expected = sorted(range(7), key=lambda j, keys=keys: keys[j])
+        assert data.permutation(7, seed, 3).tolist() == expected
+
+
+def test_permutation_depends_on_seed_draw_and_stream_only():
+    base = data.permutation(100, 1, 2)
+    assert sorted(base.tolist()) == list(range(100))
+    assert base.tolist() == data.permutation(100, 1, 2).tolist()
+    for other in ((2, 2, "data.order"), (1, 3, "data.order"), (1, 2, "data.other")):
+        assert base.tolist() != data.permutation(100, *other).tolist()
+    assert base.tolist() != data.permutation(100, 1 + 2**32, 2).tolist()
+
+
+def test_permutations_are_uniform():
+    """All 24 orders of 4 items equally often: chi-squared, 23 degrees, p = 1e-4 at 56.6."""
+    drawn = [tuple(data.permutation(4, 0, e)) for e in range(2400)]
+    counts = np.array([drawn.count(p) for p in set(drawn)])
+    assert len(counts) == 24
+    assert np.sum((counts - 100.0) ** 2 / 100) < 56.6
+
+
+@pytest.mark.parametrize(("count", "batch"), [(10, 3), (10, 10), (7, 20), (1, 4), (64, 1)])
+def test_each_epoch_has_every_image_once_and_every_batch_is_full(count, batch):
+    order = data.BatchOrder(count, batch, seed=5)
+    batches = [order.next() for _ in range(-(-3 * count // batch))]
+    assert all(b.shape == (batch,) and b.dtype == np.int64 for b in batches)
+    drawn = np.concatenate(batches)
+    for epoch in range(3):
+        part = drawn[epoch * count : (epoch + 1) * count]
+        assert part.tolist() == data.permutation(count, 5, epoch).tolist()
+
+
+def test_the_sequence_does_not_depend_on_the_batch_size():
+    small, large = data.BatchOrder(10, 3, 1), data.BatchOrder(10, 15, 1)
+    a = np.concatenate([small.next() for _ in range(10)])
+    b = np.concatenate([large.next() for _ in range(2)])
+    assert a.tolist() == b.tolist()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 4, 10])
+def test_resuming_continues_exactly(steps):
+    order = data.BatchOrder(12, 4, seed=3)
+    for _ in range(steps):
+        order.next()
+    state = order.state_dict()
+    expected = [order.next().tolist() for _ in range(8)]
+    resumed = data.BatchOrder(12, 4, seed=99)
+    resumed.next()
+    resumed.load_state_dict(state)
+    assert [resumed.next().tolist() for _ in range(8)] == expected
+    assert resumed.state_dict() == order.state_dict()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"cursor": 10}, {"cursor": -1}, {"epoch": -1}, {"count": 11}, {"seed": 1.0}, {"more": 1}],
+)
+def test_impossible_states_are_refused_and_change_nothing(change):
+    order = data.BatchOrder(10, 3)
+    order.next()
+    before = order.state_dict()
+    with pytest.raises(CheckpointError):
+        order.load_state_dict(before | change)
+    assert order.state_dict() == before
+    with pytest.raises(CheckpointError):
+        order.load_state_dict({"epoch": 0})
+
+
+def test_impossible_orders_are_refused():
+    with pytest.raises(DataError):
+        data.BatchOrder(0, 3)
+    with pytest.raises(ConfigError):
+        data.BatchOrder(3, 0)
+    for seed in (-1, 2**64):
+        with pytest.raises(ConfigError):
+            data.BatchOrder(3, 3, seed)
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+def test_folder_of_mixed_sizes_formats_and_colours(tmp_path, caplog):
+    fill(tmp_path / "a", 4, "L", (40, 30))
+    fill(tmp_path / "b" / "deeper", 4, "RGB", (20, 50), "jpg", start=10)
+    fill(tmp_path, 1, "RGB", (9, 9), "webp", start=20)
+    fill(tmp_path, 1, "RGB", (300, 200), "BMP", start=30)
+    fill(tmp_path, 1, "RGB", (30, 30), "tif", start=40)
+    fill(tmp_path, 1, "L", (30, 30), "gif", start=50)
+    (tmp_path / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    (tmp_path / "notes.txt").write_text("not an image, not looked at")
+    fill(tmp_path / ".cache", 1)
+    (tmp_path / "a" / "._000.png").write_bytes(b"macOS resource fork")
+    with caplog.at_level(logging.WARNING):
+        d = data.load(tmp_path, image_size=(16, 24))
+    assert d.image_shape == (16, 24, 3)
+    assert len(d.images) == 11
+    assert len(d.held_out) == 1
+    assert d.labels is None
+    assert [path for path, _ in d.skipped] == [os.path.join("b", "broken.png")]
+    assert len(caplog.records) == 1
+    assert "broken.png" in caplog.text
+
+
+def test_folder_order_is_sorted_and_the_same_every_time(tmp_path):
+    for k in (7, 3, 11, 0, 5):
+        value = np.full((8, 8), 10 * k, np.uint8)
+        Image.fromarray(value).save(tmp_path / f"{k:02d}.png")
+    d = data.image_folder(tmp_path, 8)
+    held = data.held_out_indices(5)
+    assert d.held_out[:, 0, 0, 0].tolist() == [np.array([0, 30, 50, 70, 110])[held[0]]]
+    assert d.images[:, 0, 0, 0].tolist() == [0, 30, 70, 110]
+    assert d.image_shape == (8, 8, 1)  # all grey stays grey
+    again = data.image_folder(tmp_path, 8)
+    np.testing.assert_array_equal(again.images, d.images)
+
+
+def test_more_files_than_one_chunk_keep_their_order(tmp_path):
+    for k in range(300):
+        value = np.array([[k % 256, k // 256]], np.uint8)
+        Image.fromarray(value).save(tmp_path / f"{k:03d}.png")
+    d = data.image_folder(tmp_path, (1, 2))
+    numbers = d.images[:, 0, 0, 0].astype(int) + 256 * d.images[:, 0, 1, 0].astype(int)
+    held = set(data.held_out_indices(300).tolist())
+    assert numbers.tolist() == [k for k in range(300) if k not in held]
+
+
+def test_centre_crop_and_scale(tmp_path):
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, :10], wide[:, 10:20], wide[:, 20:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(wide.transpose(1, 0, 2)).save(tmp_path / "wide2.png")
+    d = data.image_folder(tmp_path, (10, 10))
+    for image in (d.images[0], d.held_out[0]):  # the middle third, untouched by resampling
+        assert (image == (0, 255, 0)).all()
+    large = data.image_folder(tmp_path, (40, 40)).images[0]
+    assert (large[5:-5, 5:-5] == (0, 255, 0)).all()
+
+
+def test_shrinking_is_antialiased(tmp_path):
+    stripes = np.tile(np.array([[0, 255]], np.uint8), (64, 32))
+    for name in "ab":
+        Image.fromarray(stripes).save(tmp_path / f"{name}.png")
+    small = data.image_folder(tmp_path, (8, 8)).images[0].astype(int)
+    assert np.abs(small - 127.5).max() < 8  # nearest neighbours would give 0 or 255
+
+
+def test_modes_become_what_an_eye_sees(tmp_path):
+    def decode(image, suffix="png", **save):
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        for name in "ab":
+            image.save(folder / f"{name}.{suffix}", **save)
+        image = data.image_folder(folder, (4, 4)).images[0]
+        return image[0, 0].tolist()
+
+    assert decode(Image.new("L", (4, 4), 77)) == [77]
+    assert decode(Image.new("1", (4, 4), 1)) == [255]
+    assert decode(Image.new("RGBA", (4, 4), (10, 20, 30, 0))) == [255, 255, 255]
+    assert decode(Image.new("RGBA", (4, 4), (10, 20, 30, 255))) == [10, 20, 30]
+    assert decode(Image.new("LA", (4, 4), (0, 51))) == [204]
+    deep = Image.fromarray(np.full((4, 4), 65535, np.uint16))
+    assert decode(deep) == [255]
+    assert decode(Image.fromarray(np.full((4, 4), 257 * 9 + 120, np.uint16))) == [9]
+    assert decode(Image.new("CMYK", (4, 4), (255, 0, 0, 0)), "tif") == [0, 255, 255]
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, 200, 100, 50])
+    assert decode(palette) == [200, 100, 50]
+    assert decode(palette, transparency=1) == [255]
+    palette.putpalette([0, 0, 0, 99, 99, 99])
+    assert decode(palette) == [99]
+    assert decode(Image.new("RGB", (4, 4), (1, 2, 3)), transparency=(1, 2, 3)) == [255] * 3
+    first = Image.new("L", (4, 4), 10)
+    frames = [Image.new("L", (4, 4), 200)]
+    assert decode(first, "gif", save_all=True, append_images=frames) == [10]
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    tall = np.zeros((8, 4, 3), np.uint8)
+    tall[:4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown after a quarter turn clockwise: the white half comes to the right
+    for name in "ab":
+        Image.fromarray(tall).save(tmp_path / f"{name}.png", exif=exif)
+    image = data.image_folder(tmp_path, (4, 8)).images[0, :, :, 0]
+    assert (image[:, 4:] == 255).all()
+    assert (image[:, :4] == 0).all()
+
+
+def test_channels_can_be_asked_for(tmp_path):
+    fill(tmp_path / "rgb", 3, "RGB")
+    fill(tmp_path / "grey", 3, "L")
+    rgb = data.image_folder(tmp_path / "rgb", (12, 10))
+    grey = data.image_folder(tmp_path / "rgb", (12, 10), channels=1)
+    assert grey.image_shape == (12, 10, 1)
+    luma = rgb.images @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(grey.images[..., 0] - luma).max() <= 1
+    wide = data.image_folder(tmp_path / "grey", (12, 10), channels=3)
+    assert wide.image_shape == (12, 10, 3)
+    assert (wide.images == data.image_folder(tmp_path / "grey", (12, 10)).images).all()
+
+
+def bomb(side):
+    """A PNG of a few hundred bytes whose header claims side x side pixels."""
+
+    def chunk(name, body):
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_hostile_files_are_named_and_skipped(tmp_path):
+    fill(tmp_path, 4)
+    good = io.BytesIO()
+    picture(np.random.default_rng(0), 40, 40).save(good, "JPEG")
+    bad = {
+        "empty.png": b"",
+        "truncated.jpg": good.getvalue()[:-200],
+        "large-bomb.png": bomb(60_000),
+        "small-bomb.png": bomb(10_000),
+        "text.gif": b"hello",
+        "postscript.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    }
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    Image.fromarray(np.zeros((5, 5), np.float32)).save(tmp_path / "floating.tif")
+    os.mkfifo(tmp_path / "pipe.png")  # opening it would block for ever
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    d = data.image_folder(tmp_path, 12)
+    reasons = dict(d.skipped)
+    assert set(reasons) == {*bad, "floating.tif", "pipe.png", "gone.png"}
+    assert "bomb" in reasons["large-bomb.png"]
+    assert "bomb" in reasons["small-bomb.png"]
+    assert "truncated" in reasons["truncated.jpg"]
+    assert "floating-point" in reasons["floating.tif"]
+    assert len(d.images) + len(d.held_out) == 4
+
+
+def test_a_name_with_a_line_break_stays_one_line(tmp_path, caplog):
+    fill(tmp_path, 3)
+    (tmp_path / "two\nlines\x1b[31m.png").write_bytes(b"")
+    with caplog.at_level(logging.WARNING):
+        d = data.image_folder(tmp_path, 12)
+    assert d.skipped[0][0] == "two\\nlines\\x1b[31m.png"
+    assert "\n" not in caplog.records[0].getMessage()
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "fine"), [(3, 10, True), (3, 11, False), (135, 15, True), (134, 16, False)]
+)
+def test_quota_of_damaged_files(tmp_path, good, bad, fine):
+    fill(tmp_path, good, size=(2, 2))
+    for k in range(bad):
+        (tmp_path / f"bad{k}.png").write_bytes(b"")
+    if fine:
+        assert len(data.image_folder(tmp_path, 2).skipped) == bad
+    else:
+        with pytest.raises(DataError, match=f"^{bad} of the first") as caught:
+            data.image_folder(tmp_path, 2)
+        assert "\n" not in str(caught.value)
+
+
+def test_warnings_about_many_files_are_summed_up(tmp_path, caplog):
+    fill(tmp_path, 270, size=(2, 2))
+    for k in range(25):
+        (tmp_path / f"bad{k}.png").write_bytes(b"")
+    with caplog.at_level(logging.WARNING):
+        data.image_folder(tmp_path, 2)
+    assert len(caplog.records) == 21
+    assert "skipped 5 more; in all 25 of 295" in caplog.text
+
+
+def test_what_is_no_folder_of_images_gets_one_clear_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    fill(tmp_path / "one", 1)
+    (tmp_path / "file.xyz").write_text("?")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.png").write_bytes(b"")
+    cases = {
+        tmp_path / "missing": "no such file or folder",
+        tmp_path / "empty": "no images below",
+        tmp_path / "one": "only 1 usable image",
+        tmp_path / "bad": "no usable image .* x.png: not an image",
+        tmp_path / "file.xyz": "nothing that pygan can read; supported: a folder of images",
+        "": "the data path is empty",
+    }
+    for path, message in cases.items():
+        with pytest.raises(DataError, match=message) as caught:
+            data.load(path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match="no such folder"):
+        data.image_folder(tmp_path / "missing")
+    with pytest.raises(DataError, match="is not a folder"):
+        data.image_folder(tmp_path / "file.xyz")
+
+
+@pytest.mark.parametrize("size", [0, (28,), (0, 5), (28.0, 28.0), (5000, 5), (1, 2, 3)])
+def test_impossible_sizes_are_refused(size):
+    with pytest.raises(ConfigError, match="image_size"):
+        data.load(None, size)
+
+
+def test_load_without_a_path_resizes_the_embedded_set():
+    d = data.load(None, (16, 20), channels=3)
+    assert d.image_shape == (16, 20, 3)
+    assert d.held_out.shape == (1000, 16, 20, 3)
+    assert (d.images[..., 0] == d.images[..., 2]).all()
+    np.testing.assert_array_equal(data.load().images, data.embedded().images)
+    with pytest.raises(ConfigError, match="channels"):
+        data.load(None, channels=2)
+
+
+def test_importing_stays_light():
+    code = (
+        "import sys, pygan.data, pygan.metrics;"
+        "heavy = {'PIL', 'concurrent.futures.thread', 'pygan._core'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": "."})
