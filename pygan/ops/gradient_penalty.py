@@ -35,7 +35,7 @@ def check_penalty(kind: str, weight: float) -> None:
 
 
 def seed_alpha(seed: int = 0) -> None:
-    """Starts the stream behind ``alpha=None`` (``gradient_penalty.alpha``) again, with this seed."""
+    """Starts the stream behind ``alpha=None``, ``gradient_penalty.alpha``, again with this seed."""
     global _alpha_stream
     _alpha_stream = Stream(seed, "gradient_penalty.alpha")
 
@@ -114,7 +114,8 @@ def gradient_penalty(
 
     Args:
         D: any callable of one batch; labels and the like are closed over. It runs once, on x^.
-        real, fake: samples, both (N, ...), float32 or float64.
+        real: samples, (N, ...), float32 or float64.
+        fake: samples of the same shape and dtype.
         kind: "wgan-gp".
         weight: lambda.
         alpha: u, (N,), tensor or array; None draws from the stream ``gradient_penalty.alpha``,
