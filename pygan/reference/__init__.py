@@ -9,7 +9,8 @@ op ``f`` is up to three functions of a few lines, the formula in the first one's
     first order: ``dx_i = d<y, dy> / dx_i``, the cotangents of the inputs, given y's;
 ``f_vjp2(ddx, dy, *inputs, **hyper) -> (ddy, dx1, dx2, ...)``
     second order: the gradients of ``L = sum_i <f_vjp(dy, *inputs)_i, ddx_i>`` with respect to dy
-    and each input. ``ddx`` is a tuple, one cotangent an input.
+    and each input. ``ddx`` is a tuple, one cotangent an input. (An op of several outputs has a
+    tuple for dy too; integer inputs have no cotangents.)
 
 That is all a double backward is: the first backward is itself a function, and gets a vjp. Where f
 is linear, L is linear in dy and does not depend on x: ddy = f(ddx), dx = 0. Where f is bilinear

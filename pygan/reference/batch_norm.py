@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# Arguments are arrays; annotations would hide the formulas.
 """Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015).
 
 m(.) is the mean over those axes, one number a channel. With the deviation's inverse
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["batch_norm", "batch_norm_eval"]
+__all__ = ["batch_norm", "batch_norm_eval", "batch_norm_grad"]
 
 
 def _over(x):
@@ -66,6 +68,31 @@ def batch_norm_vjp2(ddx, dy, x, weight, bias, eps=1e-5):
     c = ddw * dy - r * (g * _mean(h * ddx) + ddx * _mean(h * g))
     dx = r * _project(c, h) - r * h * _mean(g * back)
     return weight * back + ddw * h + ddb, dx, _sum(dy * back), np.zeros_like(bias)
+
+
+def batch_norm_grad(x, weight, dy, eps=1e-5):
+    """``(dx, dweight, dbias)``: batch_norm's first order as an operation of its own"""
+    return batch_norm_vjp(dy, x, weight, weight, eps)
+
+
+def batch_norm_grad_vjp(dout, x, weight, dy, eps=1e-5):
+    """``dout``: cotangents of (dx, dweight, dbias). Its vjp is batch_norm's second order."""
+    ddy, dx, dweight, _ = batch_norm_vjp2(dout, dy, x, weight, weight, eps)
+    return dx, dweight, ddy
+
+
+def batch_norm_grad_vjp2(ddx, dout, x, weight, dy, eps=1e-5):
+    """batch_norm's third order, along the direction ``ddx = (c_x, c_weight, c_dy)``
+
+    All these are derivatives of one scalar, ``S = <batch_norm(x), dy>``, and derivatives commute:
+    instead of going backward a third time, differentiate both lower orders along c. A complex step
+    does it without cancellation: ``Im f(x + i h c) / h`` for a tiny h.
+    """
+    h = x.dtype.type(1e-20)
+    cx, cweight, cdy = (1j * h * c for c in ddx)
+    at = dy + cdy, x + cx, weight + cweight, weight + cweight, eps
+    first, (ddy, dx, dweight, _) = batch_norm_vjp(*at), batch_norm_vjp2(dout, *at)
+    return tuple(g.imag / h for g in (*first, dx, dweight, ddy))
 
 
 def batch_norm_eval(x, weight, bias, mean, var, eps=1e-5):

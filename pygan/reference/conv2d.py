@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# Arguments are arrays; annotations would hide the formulas.
 """Two-dimensional convolutions: three operations, each one's derivatives are the other two.
 
 Images (N, H, W, C). ``stride``, ``padding``, ``dilation``, ``output_padding``: an int or a pair

@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# Arguments are arrays; annotations would hide the formulas.
 """Elementwise arithmetic with NumPy's broadcasting, and functions of one variable.
 
 A function of one variable has ``dx = f'(x) dy``, and so ``L = <f'(x) dy, ddx>`` has

@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# Arguments are arrays; annotations would hide the formulas.
 """Reductions over axes. ``axis``: None (all), an int or a tuple; ``keepdims`` keeps them as 1s."""
 
 from __future__ import annotations
