@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from pygan._core import Tensor
 
 import pygan as pg
 from pygan import _core
-from pygan._core import Tensor
 from pygan._suggest import unknown
 from pygan.errors import ConfigError
 from pygan.nn.module import Module
@@ -74,7 +74,7 @@ def _hyper(*values: float) -> Tensor:
 
 
 def _zeros_like(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [pg.tensor(np.zeros(t.shape, t.dtype), device=t.device) for t in tensors]
+    return [pg.full(t.shape, 0.0, t.dtype, device=t.device) for t in tensors]
 
 
 def _load(who: str, own: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -353,14 +353,23 @@ def names() -> tuple[str, ...]:
     return tuple(_OPTIMIZERS)
 
 
-def check_settings(name: str, settings: Iterable[str]) -> None:
-    """Raises ConfigError, with the nearest name, for an unknown optimizer or setting."""
+def check_settings(name: str, settings: Mapping[str, Any]) -> None:
+    """Raises ConfigError for settings that cannot make an optimizer, before there are parameters.
+
+    An unknown name (the message says the nearest one), a missing setting, or a bad value.
+    """
     if name not in _OPTIMIZERS:
         raise unknown("optimizer", name, names())
-    known = [p for p in inspect.signature(_OPTIMIZERS[name]).parameters if p != "params"]
+    known = dict(inspect.signature(_OPTIMIZERS[name]).parameters)
+    del known["params"]
     for setting in settings:
         if setting not in known:
             raise unknown(f"setting of optimizer {name!r}", setting, known)
+    for setting, parameter in known.items():
+        if parameter.default is parameter.empty and setting not in settings:
+            raise ConfigError(f"optimizer {name!r} needs the setting {setting!r}")
+    # The constructor knows which values are good; one number stands for the parameters.
+    _OPTIMIZERS[name]([pg.full((), 0.0)], **settings)
 
 
 def get(name: str, params: Params, **settings: Any) -> Optimizer:

@@ -87,7 +87,11 @@ def test_settings_survive_json() -> None:
     [
         ("wgan-pg", {}, "unknown game 'wgan-pg': did you mean 'wgan-gp'\\? known: non-saturating"),
         ("zzz", {}, "unknown game 'zzz': known: non-saturating, wgan-gp"),
-        ("wgan-gp", {"n_critics": 3}, "unknown setting of game 'wgan-gp' 'n_critics': .*'n_critic'"),
+        (
+            "wgan-gp",
+            {"n_critics": 3},
+            "unknown setting of game 'wgan-gp' 'n_critics': .*'n_critic'",
+        ),
         ("non-saturating", {"weight": 1.0}, "unknown setting of game 'non-saturating' 'weight'"),
         ("wgan-gp", {"n_critic": 0}, "wgan-gp: n_critic must be a whole number >= 1, got 0"),
         ("wgan-gp", {"n_critic": True}, "n_critic must be"),
@@ -112,9 +116,9 @@ def test_a_penalty_refuses_batch_norm_in_d() -> None:
     for norm in ("batch", None):
         pg.games.NonSaturating().check_d_norm(norm)
     pg.games.WGANGP().check_d_norm(None)
-    with pytest.raises(pg.ConfigError, match="wgan-gp: .*norm='batch'.*use norm=None"):
+    with pytest.raises(pg.ConfigError, match=r"wgan-gp: .*norm='batch'.*use norm=None"):
         pg.games.WGANGP().check_d_norm("batch")
-    with pytest.raises(pg.ConfigError, match="non-saturating: .*norm='batch'"):
+    with pytest.raises(pg.ConfigError, match=r"non-saturating: .*norm='batch'"):
         pg.games.NonSaturating(extra_penalties=(Penalty(),)).check_d_norm("batch")
 
 
@@ -128,7 +132,9 @@ def test_optimizer_spec() -> None:
     assert spec.to_dict() == {"name": "adam", "lr": 1e-2, "betas": [0.0, 0.9]}
     assert repr(spec) == "OptimizerSpec('adam', lr=0.01, betas=(0.0, 0.9))"
     with pytest.raises(pg.ConfigError, match="Adam: lr must be a number"):
-        OptimizerSpec("adam", lr=-1.0).build(params)
+        OptimizerSpec("adam", lr=-1.0)  # before there are parameters
+    with pytest.raises(pg.ConfigError, match="optimizer 'sgd' needs the setting 'lr'"):
+        OptimizerSpec("sgd", momentum=0.5)
 
 
 def test_a_game_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +155,9 @@ def test_a_game_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     game = pg.games.get("my-least-squares", target=0.5)
     assert game.g_loss(pg.tensor(np.array([[1.5]]))).item() == 1.0
     assert pg.games.register(LeastSquares) is LeastSquares  # twice the same: fine
-    other = dataclasses.make_dataclass("Other", [], bases=(LeastSquares,), frozen=True, kw_only=True)
+    other = dataclasses.make_dataclass(
+        "Other", [], bases=(LeastSquares,), frozen=True, kw_only=True
+    )
     with pytest.raises(pg.ConfigError, match="exists already"):
         pg.games.register(other)
     with pytest.raises(pg.ConfigError, match="Game: a game needs a name"):

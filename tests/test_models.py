@@ -86,7 +86,9 @@ def test_bad_settings_are_refused() -> None:
 def test_wrong_inputs_are_named() -> None:
     generator = pg.models.DCGANGenerator((28, 28, 1), latent=5, width=4)
     critic = pg.models.DCGANDiscriminator((28, 28, 1), width=4)
-    with pytest.raises(pg.ShapeError, match=r"DCGANGenerator: expected latents \(N, 5\), got \(2, 6"):
+    with pytest.raises(
+        pg.ShapeError, match=r"DCGANGenerator: expected latents \(N, 5\), got \(2, 6"
+    ):
         generator(latents(2, 6))
     with pytest.raises(pg.ShapeError, match=r"DCGANDiscriminator: expected \(N, 28, 28, 1\), got"):
         critic(pg.zeros((2, 28, 28, 3)))
@@ -124,7 +126,13 @@ def test_the_rules_of_the_paper_at_64() -> None:
 def test_biases_stand_where_no_norm_follows() -> None:
     shape = (28, 28, 1)
     names = set(pg.models.DCGANGenerator(shape, width=4).state_dict())
-    assert {"project.weight", "norm0.weight", "norm0.running_var", "up1.weight", "out.bias"} <= names
+    assert {
+        "project.weight",
+        "norm0.weight",
+        "norm0.running_var",
+        "up1.weight",
+        "out.bias",
+    } <= names
     assert not {"project.bias", "up1.bias"} & names
     names = set(pg.models.DCGANGenerator(shape, width=4, norm=None).state_dict())
     assert {"project.bias", "up1.bias", "out.bias"} <= names

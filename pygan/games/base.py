@@ -52,7 +52,7 @@ class OptimizerSpec:
     ``{name = "adam", lr = 2e-4, betas = [0.5, 0.999]}``.
 
     Raises:
-        ConfigError: unknown optimizer or setting, with the nearest one.
+        ConfigError: an unknown optimizer or setting, with the nearest one, or a bad value.
     """
 
     def __init__(self, name: str, **settings: Any) -> None:
@@ -65,7 +65,7 @@ class OptimizerSpec:
         }
 
     def build(self, params: Iterable[Tensor]) -> optim.Optimizer:
-        """The optimizer over `params`; raises ConfigError for a setting that cannot work."""
+        """The optimizer over `params`, as `pygan.optim` takes them."""
         return optim.get(self.name, params, **self.settings)
 
     def replace(self, **settings: Any) -> OptimizerSpec:

@@ -16,7 +16,7 @@ __all__ = ["NonSaturating"]
 
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:
     """mean(softplus(x) - target x): the cross-entropy of sigmoid(x) against one constant target."""
-    targets = pg.full(logits.shape, target, logits.dtype)
+    targets = pg.full(logits.shape, target, logits.dtype, device=logits.device)
     return pg.ops.binary_cross_entropy_with_logits(logits, targets, reduction="mean")
 
 

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import math
 
-from pygan import nn
 from pygan._core import Tensor
+
+from pygan import nn
 from pygan.errors import ConfigError, ShapeError
 from pygan.models.norms import get_norm
 from pygan.models.sizes import split_size

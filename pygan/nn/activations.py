@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-import pygan as pg
 from pygan._core import Tensor
+
+import pygan as pg
 from pygan.errors import ConfigError
 from pygan.nn.module import Module
 

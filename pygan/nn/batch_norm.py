@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from pygan._core import Tensor
 
 import pygan as pg
-from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.nn import init, pending
 from pygan.nn.checks import whole
@@ -68,8 +68,8 @@ class BatchNorm(Module):
             raise ShapeError(f"{self.label()}: expected (N, ..., {self.features}), got {x.shape}")
         weight, bias = self.weight, self.bias
         if weight is None or bias is None:
-            weight = pg.ones((self.features,), self.running_var.dtype)
-            bias = pg.zeros((self.features,), self.running_var.dtype)
+            weight = pg.full((self.features,), 1.0, x.dtype, device=x.device)
+            bias = pg.full((self.features,), 0.0, x.dtype, device=x.device)
         if not self.training:
             mean, var = pending.read(self.running_mean), pending.read(self.running_var)
             return pg.ops.batch_norm_eval(x, weight, bias, mean, var, self.eps)

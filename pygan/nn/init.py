@@ -22,10 +22,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pygan as pg
 from pygan._core import Tensor
-from pygan.errors import ConfigError
 from pygan.random import Stream
+
+import pygan as pg
+from pygan.errors import ConfigError
 
 if TYPE_CHECKING:
     from pygan.nn.module import Module
@@ -107,7 +108,7 @@ def normal_(tensor: Tensor, mean: float, std: float, stream: Stream) -> None:
 
 def constant_(tensor: Tensor, value: float) -> None:
     """Fills `tensor` with one value."""
-    tensor.assign_(pg.full(tensor.shape, value, tensor.dtype))
+    tensor.assign_(pg.full(tensor.shape, value, tensor.dtype, device=tensor.device))
 
 
 def fan_in(weight: Tensor) -> int:

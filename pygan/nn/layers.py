@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pygan as pg
 from pygan._core import Tensor
+
+import pygan as pg
 from pygan.errors import ConfigError, ShapeError
 from pygan.nn import init
 from pygan.nn.checks import pair, whole

@@ -23,14 +23,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from pygan._core import Tensor
 
 import pygan as pg
-from pygan._core import Tensor
 from pygan.errors import ConfigError, DTypeError
 
 __all__ = ["Buffer", "Module", "Parameter", "Sequential"]
 
 _DEVICES = ("cpu", "cuda", "emu")
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 T = TypeVar("T")
 
 
@@ -204,20 +205,13 @@ class Module:
                 target = np.dtype(target)
             except TypeError:
                 target = None
-            if target not in (np.float32, np.float64):
+            if target not in _FLOATS:
                 raise DTypeError("to: expected 'float32', 'float64' or a device")
         for tensor in self._state().values():
-            requires_grad = tensor.requires_grad
-            if to_device:
-                if tensor.device == target:
-                    continue
-                moved = pg.tensor(tensor.numpy(), device=target)
-            else:
-                if tensor.dtype == target or tensor.dtype not in (np.float32, np.float64):
-                    continue
-                moved = tensor.detach().astype(target)
-            tensor.set_(moved)
-            tensor.requires_grad_(requires_grad)
+            if to_device and tensor.device != target:
+                tensor.set_(pg.tensor(tensor.numpy(), device=target))
+            elif not to_device and tensor.dtype != target and tensor.dtype in _FLOATS:
+                tensor.set_(tensor.detach().astype(target))
         return self
 
     # ---------------------------------------------------------------- text

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pygan._core import Tensor
+from pygan.random import Stream
 
 import pygan as pg
-from pygan._core import Tensor
 from pygan._suggest import unknown
 from pygan.errors import ConfigError, DTypeError, ShapeError
-from pygan.random import Stream
 
 __all__ = ["KINDS", "check_penalty", "gradient_penalty", "seed_alpha"]
 
