@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015).
 

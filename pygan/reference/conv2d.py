@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# ruff: noqa: ANN001, ANN003, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Two-dimensional convolutions: three operations, each one's derivatives are the other two.
 

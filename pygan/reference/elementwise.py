@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Elementwise arithmetic with NumPy's broadcasting, and functions of one variable.
 

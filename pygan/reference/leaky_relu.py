@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Rectifiers. The mask is x > 0, so the derivative at 0 is the one from the left; NaN stays NaN."""
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Losses, from logits: a discriminator's unbounded output x, with sigmoid(x) its probability."""
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
+# ruff: noqa: ANN001, ANN002, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Moving, repeating and cutting values: all linear, so ``dx = f^T dy`` and ``ddy = f(ddx)``."""
 

@@ -50,6 +50,16 @@ def log(x: np.ndarray) -> np.ndarray:
     return e * _LN2_HIGH + (f - (half - tail))
 
 
+def _subtract_quadrants(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``x - n pi / 2 = r + tail``: the tail holds what rounding r lost"""
+    p1, p2, p3, p4 = _HALF_PI
+    a = x - n * p1  # exact
+    b = a - n * p2
+    r = b - n * p3
+    lost = ((a - b) - n * p2) + ((b - r) - n * p3)
+    return r, lost - n * p4
+
+
 def cos(x: np.ndarray) -> np.ndarray:
     """``cos x`` of float32 numbers, |x| <= 1e4.
 
@@ -57,15 +67,13 @@ def cos(x: np.ndarray) -> np.ndarray:
     """
     shifted = x * F(0.6366197723675814) + _ROUND  # 2 / pi; n in the low bits
     quadrant = shifted.view(U) + U(1)
-    n = shifted - _ROUND
-    r = x
-    for part in _HALF_PI:
-        r = r - n * part
+    r, tail = _subtract_quadrants(x, shifted - _ROUND)
     z = r * r
-    sine = r + r * (z * _polynomial(z, -0.16666667, 0.008333373, -0.00019850295, 2.804357e-06))
     half = F(0.5) * z
-    w = F(1) - half  # cos r = w + (what rounding w lost) + z^2 series
+    w = F(1) - half  # cos r = w + (what rounding w lost) + z^2 series; sin(r + t) = sin r + t cos r
+    series = _polynomial(z, -0.16666667, 0.008333373, -0.00019850295, 2.804357e-06)
+    sine = r + (r * (z * series) + tail * w)
     series = _polynomial(z, 0.041666646, -0.0013887312, 2.4432744e-05)
-    cosine = w + (((F(1) - w) - half) + z * z * series)
+    cosine = w + (((F(1) - w) - half) + (z * z * series - r * tail))
     y = np.where(quadrant & U(1), cosine, sine)
     return (y.view(U) ^ ((quadrant & U(2)) << U(30))).view(F)

@@ -60,7 +60,7 @@ def assert_close(
     scale: float | None = None,
     what: str = "values",
 ) -> float:
-    """Raises AssertionError unless ``actual`` is as good as its precision allows; returns the ratio.
+    """Raises AssertionError unless ``actual`` is as good as its precision allows; returns a ratio.
 
     ``expected`` is the truth: float64, on inputs rounded to actual's precision. For float32 the
     bound on ``max|actual - expected|`` is::
@@ -68,9 +68,9 @@ def assert_close(
         2 max|same_precision - expected| + 4 eps scale
 
     with ``same_precision`` what NumPy makes of the same inputs in actual's dtype (None: no such
-    term) and ``scale`` from :func:`magnitude_scale` or :func:`perturbation_scale` (None: the largest
-    |expected|). For float64 the bound is ``1e-10 scale``. Shapes must agree, and so must every NaN
-    and infinity. ``what`` names the values in the message.
+    term) and ``scale`` from :func:`magnitude_scale` or :func:`perturbation_scale` (None: the
+    largest |expected|). For float64 the bound is ``1e-10 scale``. Shapes must agree, and so must
+    every NaN and infinity. ``what`` names the values in the message.
     """
     actual = np.asarray(actual)
     expected = np.asarray(expected)

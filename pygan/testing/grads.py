@@ -164,9 +164,9 @@ class _Check:
         shapes = ", ".join(str(v.shape) for v in self.values)
         raise AssertionError(
             f"{self.what} is wrong for input {i} (inputs {shapes}): "
-            f"d output {o}{list(at_y)} / d input {i}{list(at_x)} = {j[row, column]:.10g}, by "
-            f"differences {jd[row, column]:.10g} (error {errors[row, column]:.3g}, bound {bound:.3g};"
-            f" {int((errors > bound).sum())} of {errors.size} entries off)"
+            f"d output {o}{list(at_y)} / d input {i}{list(at_x)} = {j[row, column]:.10g}, "
+            f"by differences {jd[row, column]:.10g} (error {errors[row, column]:.3g}, bound "
+            f"{bound:.3g}, {int((errors > bound).sum())} of {errors.size} entries off)"
         )
 
     def direction(self, rng: np.random.Generator) -> None:
