@@ -237,7 +237,7 @@ def test_a_trace_around_the_penalty_sees_its_ops() -> None:
     x = pg.tensor(array(3, 4))
     with pg.trace() as events:
         penalty(lambda x: pg.ops.tanh(x), x, x)
-    names = [event.op for event in events]
+    names = [event["op"] for event in events]
     assert names.count("tanh") == 1
     assert "norm" in names
 

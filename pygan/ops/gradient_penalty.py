@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pygan._core import Tensor
-from pygan.random import Stream
+
+if TYPE_CHECKING:  # pygan.random imports pygan.ops
+    from pygan.random import Stream
 
 import pygan as pg
 from pygan._suggest import unknown
@@ -37,7 +39,7 @@ def check_penalty(kind: str, weight: float) -> None:
 def seed_alpha(seed: int = 0) -> None:
     """Starts the stream behind ``alpha=None``, ``gradient_penalty.alpha``, again with this seed."""
     global _alpha_stream
-    _alpha_stream = Stream(seed, "gradient_penalty.alpha")
+    _alpha_stream = pg.random.Stream(seed, "gradient_penalty.alpha")
 
 
 def _coefficients(alpha: Any, like: Tensor) -> Tensor:
@@ -79,9 +81,9 @@ def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     with pg.trace() as events:
         out = D(x)
     for event in events:
-        if event.op in _ACROSS_SAMPLES:
+        if event["op"] in _ACROSS_SAMPLES:
             raise ConfigError(
-                f"gradient_penalty: D ran {event.op} in training mode, by which its output for "
+                f"gradient_penalty: D ran {event['op']} in training mode, by which its output for "
                 "one sample depends on the others, and the penalty asks for the gradient of each "
                 "output in its own sample; build D with norm=None, or call D.eval() first"
             )
