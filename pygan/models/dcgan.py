@@ -22,9 +22,8 @@ from __future__ import annotations
 
 import math
 
-from pygan._core import Tensor
-
 from pygan import nn
+from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.models.norms import get_norm
 from pygan.models.sizes import split_size

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pygan._core import Tensor
-
 import pygan as pg
+from pygan._core import Tensor
 from pygan.errors import ConfigError
 from pygan.nn.module import Module
 

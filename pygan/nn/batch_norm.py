@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from pygan._core import Tensor
 
 import pygan as pg
+from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.nn import init, pending
 from pygan.nn.checks import whole

@@ -22,11 +22,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pygan._core import Tensor
-from pygan.random import Stream
-
 import pygan as pg
+from pygan._core import Tensor
 from pygan.errors import ConfigError
+from pygan.random import Stream
 
 if TYPE_CHECKING:
     from pygan.nn.module import Module

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pygan._core import Tensor
-
 import pygan as pg
+from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.nn import init
 from pygan.nn.checks import pair, whole

@@ -23,9 +23,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from pygan._core import Tensor
 
 import pygan as pg
+from pygan._core import Tensor
 from pygan.errors import ConfigError, DTypeError
 
 __all__ = ["Buffer", "Module", "Parameter", "Sequential"]

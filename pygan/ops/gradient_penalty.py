@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+import pygan as pg
 from pygan._core import Tensor
+from pygan._suggest import unknown
+from pygan.errors import ConfigError, DTypeError, ShapeError
 
 if TYPE_CHECKING:  # pygan.random imports pygan.ops
     from pygan.random import Stream
-
-import pygan as pg
-from pygan._suggest import unknown
-from pygan.errors import ConfigError, DTypeError, ShapeError
 
 __all__ = ["KINDS", "check_penalty", "gradient_penalty", "seed_alpha"]
 
