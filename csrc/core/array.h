@@ -1,8 +1,9 @@
 // Array: raw memory with shape, dtype and device. No graph: gradients live in Tensor (tensor.h).
 //
-// Arrays are dense and row-major. Copying an Array copies a reference. Only `reshape` and `rows` (leading-axis slices)
-// alias; everything else copies. Contents change through `assign` (ops/optimizers), which bumps the storage's version, so that
-// a backward pass can tell that a value it saved is gone.
+// Arrays are dense and row-major. Copying an Array copies a reference. Only `reshape` and `rows`
+// (leading-axis slices) alias; everything else copies. Contents change through `assign`
+// (ops/optimizers), which bumps the storage's version, so that a backward pass can tell that a
+// value it saved is gone.
 #pragma once
 
 #include <atomic>
@@ -19,9 +20,9 @@ enum class DType : uint8_t { f32, f64, i64, u8, boolean };
 enum class Device : uint8_t { cpu, emu, cuda };
 constexpr int kDevices = 3;
 
-const char* name(DType);    // NumPy's: "float32", "float64", "int64", "uint8", "bool"
-const char* name(Device);   // "cpu", "emu", "cuda"
-int64_t item_size(DType);   // bytes
+const char* name(DType);                  // NumPy's: "float32", "float64", "int64", "uint8", "bool"
+const char* name(Device);                 // "cpu", "emu", "cuda"
+int64_t item_size(DType);                 // bytes
 DType parse_dtype(const std::string&);    // DTypeError
 Device parse_device(const std::string&);  // DeviceError
 inline bool is_float(DType t) { return t == DType::f32 || t == DType::f64; }
@@ -70,7 +71,8 @@ class Array {
   static Array full(const Shape&, double value, DType, Device = Device::cpu);
   static Array borrow(void* data, const Shape&, DType, Device, bool read_only,
                       std::function<void()> release);
-  static Array spec(const Shape&, DType, Device);  // shape without memory: what a node keeps of an input it did not save
+  static Array spec(const Shape&, DType,
+                    Device);  // shape without memory: what a node keeps of an input it did not save
 
   bool defined() const { return kind_ != Kind::undefined; }
   bool has_data() const { return kind_ == Kind::data; }
@@ -88,14 +90,18 @@ class Array {
   const void* data() const;  // throws where there is no memory behind the shape
   void* mutable_data();      // throws for read-only memory as well
   template <class T>
-  const T* ptr() const { return static_cast<const T*>(data()); }
+  const T* ptr() const {
+    return static_cast<const T*>(data());
+  }
   template <class T>
-  T* mutable_ptr() { return static_cast<T*>(mutable_data()); }
+  T* mutable_ptr() {
+    return static_cast<T*>(mutable_data());
+  }
 
-  Array reshape(const Shape&) const;                 // alias; ShapeError when sizes differ
-  Array rows(int64_t begin, int64_t end) const;      // alias of [begin, end) of the leading axis
+  Array reshape(const Shape&) const;             // alias; ShapeError when sizes differ
+  Array rows(int64_t begin, int64_t end) const;  // alias of [begin, end) of the leading axis
   Array as_spec() const { return spec(shape_, dtype_, device_); }
-  std::string str() const;                           // "float32 (2, 3) on cpu"
+  std::string str() const;  // "float32 (2, 3) on cpu"
 
  private:
   enum class Kind : uint8_t { undefined, spec, data };

@@ -1,5 +1,5 @@
-// Typed errors. Each becomes the Python class of the same name in pygan/errors.py. The message names the op, the shapes and what
-// to do.
+// Typed errors. Each becomes the Python class of the same name in pygan/errors.py. The message
+// names the op, the shapes and what to do.
 #pragma once
 
 #include <stdexcept>
@@ -12,10 +12,10 @@ struct Error : std::runtime_error {
   virtual const char* python_name() const { return "Error"; }
 };
 
-#define PYGAN_ERROR_CLASS(Name)                                    \
-  struct Name : Error {                                            \
-    using Error::Error;                                            \
-    const char* python_name() const override { return #Name; }     \
+#define PYGAN_ERROR_CLASS(Name)                                \
+  struct Name : Error {                                        \
+    using Error::Error;                                        \
+    const char* python_name() const override { return #Name; } \
   };
 PYGAN_ERROR_CLASS(ShapeError)
 PYGAN_ERROR_CLASS(DTypeError)

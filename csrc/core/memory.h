@@ -1,4 +1,5 @@
-// Recycled, 64-byte aligned memory of the CPU, by size class. GAN steps ask for the same sizes again and again.
+// Recycled, 64-byte aligned memory of the CPU, by size class. GAN steps ask for the same sizes
+// again and again.
 #pragma once
 
 #include <cstddef>

@@ -1,11 +1,12 @@
-// Op: one differentiable operation. FusedOp: a fast op beside the same function in plain ops. Registry: name -> what exists.
+// Op: one differentiable operation. FusedOp: a fast op beside the same function in plain ops.
+// Registry: name -> what exists.
 //
-//     y = op.eval(x)                   raw Arrays in, raw Arrays out; picks the kernel by (op, device)
-//     dx = op.vjp(x, y, dy, needs)     Tensors, written only with functions of ops/ops.h: hence differentiable again
-//     ty = op.jvp(x, y, tx)            Tensors, optional
+//     y = op.eval(x)                   raw Arrays in, raw Arrays out; picks the kernel by (op,
+//     device) dx = op.vjp(x, y, dy, needs)     Tensors, written only with functions of ops/ops.h:
+//     hence differentiable again ty = op.jvp(x, y, tx)            Tensors, optional
 //
-// An Op holds immutable hyper-parameters only (stride, axis, ...): whatever varies from step to step is an input array, so that a
-// recorded step can be replayed.
+// An Op holds immutable hyper-parameters only (stride, axis, ...): whatever varies from step to
+// step is an input array, so that a recorded step can be replayed.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ namespace pygan {
 
 using Needs = std::vector<bool>;  // per input: does anybody ask for its gradient?
 
-// Which inputs and outputs vjp and jvp read the values of. Of all others they see shape and dtype only.
+// Which inputs and outputs vjp and jvp read the values of. Of all others they see shape and dtype
+// only.
 struct Saves {
   uint32_t inputs = 0;   // bit i: input i
   uint32_t outputs = 0;  // bit i: output i
@@ -36,8 +38,9 @@ class Op : public std::enable_shared_from_this<Op> {
   // Checks shapes and dtypes (typed errors), allocates the outputs, runs the kernel.
   virtual Arrays eval(const Arrays& in) const = 0;
 
-  // Cotangents of the inputs. `dout[i]` may be undefined (zero), and so may any result. inputs[i]/outputs[i] hold values only
-  // where saves() says so; `needs[i]` false: return undefined there and do no work for it.
+  // Cotangents of the inputs. `dout[i]` may be undefined (zero), and so may any result.
+  // inputs[i]/outputs[i] hold values only where saves() says so; `needs[i]` false: return undefined
+  // there and do no work for it.
   virtual Tensors vjp(const Tensors& inputs, const Tensors& outputs, const Tensors& dout,
                       const Needs& needs) const;
 
@@ -54,8 +57,9 @@ class Op : public std::enable_shared_from_this<Op> {
   virtual double flops(const Arrays& in, const Arrays& out) const;
 };
 
-// An op whose kernel does at once what `reference` says in plain ops. The default vjp and jvp differentiate the reference, so a
-// fused op, and a fused backward too, can be differentiated to any order.
+// An op whose kernel does at once what `reference` says in plain ops. The default vjp and jvp
+// differentiate the reference, so a fused op, and a fused backward too, can be differentiated to
+// any order.
 class FusedOp : public Op {
  public:
   virtual Tensors reference(const Tensors& inputs) const = 0;
@@ -64,12 +68,11 @@ class FusedOp : public Op {
   Saves saves() const override { return {kAll, 0}; }
 };
 
-// What exists, for `pygan ops`, the tests that must cover it, and `has_kernel`.
+// What exists: the tests must cover every entry.
 struct OpInfo {
   std::string name;
   bool differentiable = true;
   bool fused = false;
-  std::map<Device, bool> devices;  // devices with a kernel
 };
 const std::map<std::string, OpInfo>& registered_ops();
 struct RegisterOp {
@@ -77,8 +80,9 @@ struct RegisterOp {
 };
 #define PYGAN_REGISTER_OP(op, ...) static const ::pygan::RegisterOp register_##op{#op, __VA_ARGS__};
 
-// The kernel table: (op, device) -> function. A kernel's type is a tag `struct K { static constexpr const char* name;
-// using Fn = void (*)(...); }` declared in the op's contract header; devices register their function, eval asks for it.
+// The kernel table: (op, device) -> function. A kernel's type is a tag `struct K { static constexpr
+// const char* name; using Fn = void (*)(...); }` declared in the op's contract header; devices
+// register their function, eval asks for it.
 void register_kernel(const char* op, Device, void (*fn)());
 void (*find_kernel(const char* op, Device))();  // DeviceError that names what is missing
 template <class K>

@@ -1,4 +1,5 @@
-// Tensor: an Array and its place in the graph. A vjp sees Tensors only, so it cannot reach for a kernel.
+// Tensor: an Array and its place in the graph. A vjp sees Tensors only, so it cannot reach for a
+// kernel.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,8 @@ namespace pygan {
 class Op;
 struct Node;
 
-// Output `index` of `node`; a leaf (a variable that a user made) is output 0 of a node without an op.
+// Output `index` of `node`; a leaf (a variable that a user made) is output 0 of a node without an
+// op.
 struct Edge {
   std::shared_ptr<Node> node;
   int index = 0;
@@ -35,10 +37,10 @@ class Tensor {
 
   const Edge& edge() const { return edge_; }
   bool requires_grad() const { return edge_.node != nullptr; }
-  bool is_leaf() const;                    // no op made it
-  void set_requires_grad(bool);            // of a leaf; Error otherwise
+  bool is_leaf() const;                             // no op made it
+  void set_requires_grad(bool);                     // of a leaf; Error otherwise
   Tensor detach() const { return Tensor(array_); }  // same memory, no history
-  const Tensor& grad() const;              // of a leaf: what backward() accumulated; may be undefined
+  const Tensor& grad() const;  // of a leaf: what backward() accumulated; may be undefined
   void set_grad(Tensor) const;
 
  private:

@@ -1,5 +1,6 @@
-// Every public operation, on one screen. Shapes, formulas and errors stand in each op's contract header (ops/<room>/).
-// Images are (N, H, W, C); axes count from the back when negative; broadcasting is NumPy's; mixed dtypes raise.
+// Every public operation, on one screen. Shapes, formulas and errors stand in each op's contract
+// header (ops/<room>/). Images are (N, H, W, C); axes count from the back when negative;
+// broadcasting is NumPy's; mixed dtypes raise.
 #pragma once
 
 #include <optional>
@@ -9,7 +10,7 @@
 
 namespace pygan::ops {
 
-using Axes = std::vector<int>;  // empty: all axes
+using Axes = std::vector<int>;             // empty: all axes
 using Pair = std::pair<int64_t, int64_t>;  // (height, width)
 
 // elementwise/
@@ -25,31 +26,37 @@ Tensor sqrt(const Tensor& x);
 Tensor square(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
-Tensor softplus(const Tensor& x);  // log(1 + e^x)
-Tensor scale(const Tensor& x, double a);      // a x
-Tensor shift(const Tensor& x, double a);      // x + a
+Tensor softplus(const Tensor& x);         // log(1 + e^x)
+Tensor scale(const Tensor& x, double a);  // a x
+Tensor shift(const Tensor& x, double a);  // x + a
 Tensor astype(const Tensor& x, DType dtype);
 
 // leaky_relu/: the template for a new op
 Tensor leaky_relu(const Tensor& x, double negative_slope);
 Tensor relu(const Tensor& x);
-Tensor leaky_relu_grad(const Tensor& dy, const Tensor& x, double negative_slope);  // dy where x > 0, else slope dy
+Tensor leaky_relu_grad(const Tensor& dy, const Tensor& x,
+                       double negative_slope);  // dy where x > 0, else slope dy
 
 // reduce/
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims);
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims);
-Tensor norm(const Tensor& x, const Axes& axes, bool keepdims);  // sqrt(sum x^2); its derivative at 0 is 0
-std::pair<Tensor, Tensor> max(const Tensor& x, const Axes& axes, bool keepdims);  // values, indices of the first maxima
-Tensor take_reduced(const Tensor& x, const Tensor& indices, const Axes& axes, bool keepdims);  // x at max's indices
-Tensor put_reduced(const Tensor& y, const Tensor& indices, const Shape& shape, const Axes& axes);  // its adjoint
+Tensor norm(const Tensor& x, const Axes& axes,
+            bool keepdims);  // sqrt(sum x^2); its derivative at 0 is 0
+std::pair<Tensor, Tensor> max(const Tensor& x, const Axes& axes,
+                              bool keepdims);  // values, indices of the first maxima
+Tensor take_reduced(const Tensor& x, const Tensor& indices, const Axes& axes,
+                    bool keepdims);  // x at max's indices
+Tensor put_reduced(const Tensor& y, const Tensor& indices, const Shape& shape,
+                   const Axes& axes);  // its adjoint
 
 // shape/
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor sum_to(const Tensor& x, const Shape& shape);  // adjoint of broadcast_to
 Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor transpose(const Tensor& x, const Axes& axes);  // empty: reversed
-Tensor slice(const Tensor& x, const std::vector<int64_t>& start, const std::vector<int64_t>& step,
-             const Shape& out);  // out[i] = x[start + i step], one entry per axis; steps may be negative
+Tensor slice(
+    const Tensor& x, const std::vector<int64_t>& start, const std::vector<int64_t>& step,
+    const Shape& out);  // out[i] = x[start + i step], one entry per axis; steps may be negative
 Tensor unslice(const Tensor& y, const std::vector<int64_t>& start, const std::vector<int64_t>& step,
                const Shape& shape);  // its adjoint: zeros elsewhere
 Tensor concat(const Tensors& xs, int axis);
@@ -64,16 +71,23 @@ struct Conv {
   int64_t groups = 1;
 };
 Tensor conv2d(const Tensor& x, const Tensor& w, const Conv& conv);
-// conv_transpose2d: x (N, H, W, C_in), w (kh, kw, C_out / groups, C_in): the adjoint of conv2d with the same w
-Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Conv& conv, const Pair& output_padding);
+// conv_transpose2d: x (N, H, W, C_in), w (kh, kw, C_out / groups, C_in): the adjoint of conv2d with
+// the same w
+Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Conv& conv,
+                        const Pair& output_padding);
 // dw of conv2d: x (N, H, W, C_in), dy (N, H', W', C_out) -> (kh, kw, C_in / groups, C_out)
 Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Pair& kernel, const Conv& conv);
 
 // batch_norm/: over all axes but the last
-struct BatchNormOut { Tensor y, mean, var; };  // var: biased; mean and var carry no gradient
+struct BatchNormOut {
+  Tensor y, mean, var;
+};  // var: biased; mean and var carry no gradient
 BatchNormOut batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
-Tensor batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean,
-                       const Tensor& var, double eps);
+// (dx, dweight, dbias) of batch_norm, fused; mean and var: what batch_norm returned for this x
+Tensors batch_norm_grad(const Tensor& x, const Tensor& weight, const Tensor& dy, const Tensor& mean,
+                        const Tensor& var, double eps);
+Tensor batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                       const Tensor& mean, const Tensor& var, double eps);
 
 // losses/: softplus(x) - t x, elementwise
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets);

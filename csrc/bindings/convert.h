@@ -1,0 +1,47 @@
+// Between Python objects and Arrays, Shapes, Axes and Pairs.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+
+#include "core/array.h"
+#include "core/tensor.h"
+#include "ops/ops.h"
+
+namespace pygan::bindings {
+
+namespace py = pybind11;
+
+// Runs f without the GIL. Everything Python must be converted before and after.
+template <class F>
+auto released(F f) {
+  py::gil_scoped_release release;
+  return f();
+}
+
+Array copy_in(const py::object& value, const std::optional<std::string>& dtype, Device device);
+Array alias_in(const py::array& a);  // copies where the array is not dense and aligned
+py::array view_out(const Array& a);  // read-only, keeps the memory alive
+py::object numpy_dtype(DType dtype);
+DType to_dtype(const py::object& dtype);  // "float32", np.float32, np.dtype(...)
+bool is_scalar(const py::handle& x);      // a Python or NumPy number
+
+Shape to_shape(const py::object& shape);                    // an int or a sequence
+ops::Axes to_axes(const char* op, const py::object& axis);  // None (all), an int or a sequence
+ops::Pair to_pair(const char* op, const char* what, const py::object& v);  // an int or two
+py::tuple from_shape(const Shape& s);
+
+// A Tensor, or a number as a zero-axis tensor of `like`'s dtype.
+Tensor to_operand(const char* op, const py::handle& x, const Tensor& like);
+
+void bind_errors(py::module_& m);
+void bind_tensor(py::module_& m);
+void bind_autograd(py::module_& m);
+void bind_ops(py::module_& m);
+void bind_runtime(py::module_& m);
+
+}  // namespace pygan::bindings

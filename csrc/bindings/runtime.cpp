@@ -1,0 +1,122 @@
+// What is neither a tensor nor an op: updates in place, memory, threads, registries, build
+// information.
+#include "bindings/build_info.h"
+#include "bindings/convert.h"
+#include "core/cpu_isa.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/op.h"
+#include "core/parallel.h"
+#include "gemm/gemm.h"
+#include "optim/optim.h"
+
+namespace pygan::bindings {
+namespace {
+
+Arrays arrays(const Tensors& tensors) {
+  Arrays a;
+  for (const Tensor& t : tensors) a.push_back(t.array());
+  return a;
+}
+
+// A wrong environment variable is a configuration error, wherever it is first read.
+template <class F>
+auto configured(F f) {
+  try {
+    return f();
+  } catch (const std::exception& e) {
+    throw ConfigError(e.what());
+  }
+}
+
+void bind_updates(py::module_& m) {
+  m.def(
+      "adam_",
+      [](const Tensors& p, const Tensors& g, const Tensors& mo, const Tensors& v,
+         const Tensor& hyper) {
+        released([&] { optim::adam(arrays(p), arrays(g), arrays(mo), arrays(v), hyper.array()); });
+      },
+      py::arg("params"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("hyper"),
+      "hyper float64 (8,): lr, beta1, beta2, eps, weight_decay, 1 - beta1^t, 1 - beta2^t, unused.");
+  m.def(
+      "sgd_",
+      [](const Tensors& p, const Tensors& g, const Tensors& momenta, const Tensor& hyper) {
+        released([&] { optim::sgd(arrays(p), arrays(g), arrays(momenta), hyper.array()); });
+      },
+      py::arg("params"), py::arg("grads"), py::arg("momenta"), py::arg("hyper"),
+      "hyper float64 (4,): lr, momentum, weight_decay, nesterov.");
+  m.def(
+      "ema_",
+      [](const Tensors& averages, const Tensors& p, const Tensor& hyper) {
+        released([&] { optim::ema(arrays(averages), arrays(p), hyper.array()); });
+      },
+      py::arg("averages"), py::arg("params"), py::arg("hyper"), "hyper float64 (1,): decay.");
+  m.def(
+      "all_finite",
+      [](const Tensors& t) { return released([&] { return optim::all_finite(arrays(t)); }); },
+      py::arg("tensors"), "No NaN and no infinity in any of them.");
+}
+
+void bind_memory(py::module_& m) {
+  m.def("memory_stats", [] {
+    const MemoryStats s = memory_stats();
+    py::dict d;
+    d["live_bytes"] = s.live_bytes;
+    d["live_blocks"] = s.live_blocks;
+    d["cached_bytes"] = s.cached_bytes;
+    d["peak_bytes"] = s.peak_bytes;
+    return d;
+  });
+  m.def("reset_peak_memory", &reset_peak_memory);
+  m.def("trim_memory", &trim_memory, "Gives cached blocks back to the system.");
+  m.def("set_memory_limit", &set_memory_limit, py::arg("bytes"),
+        "Allocations beyond it fail; 0: no limit.");
+}
+
+}  // namespace
+
+void bind_runtime(py::module_& m) {
+  bind_updates(m);
+  bind_memory(m);
+  m.def("get_num_threads", [] { return configured([] { return num_threads(); }); });
+  m.def(
+      "set_num_threads", [](int n) { configured([&] { return set_num_threads(n), 0; }); },
+      py::arg("n"));
+  m.def(
+      "cpu_isa", [] { return configured([] { return std::string(name(cpu_isa())); }); },
+      "The instruction-set path that runs: portable, avx2 or avx512.");
+  m.def(
+      "micro_kernel_peak",
+      [](const std::string& dtype, int threads, double seconds) {
+        return released([&] {
+          return parse_dtype(dtype) == DType::f64
+                     ? gemm::micro_kernel_peak<double>(threads, seconds)
+                     : gemm::micro_kernel_peak<float>(threads, seconds);
+        });
+      },
+      py::arg("dtype"), py::arg("threads"), py::arg("seconds") = 0.2,
+      "GFLOP/s of the bare matrix micro-kernel on operands that stay in the first-level cache.");
+  m.def(
+      "registered_ops",
+      [] {
+        py::dict d;
+        for (const auto& [name, info] : registered_ops()) {
+          py::dict e;
+          e["differentiable"] = info.differentiable;
+          e["fused"] = info.fused;
+          d[py::str(name)] = e;
+        }
+        return d;
+      },
+      "{name: {differentiable, fused}} of every op that apply can record.");
+  m.def("build_info", [] {
+    const BuildInfo b = build_info();
+    py::dict d;
+    d["compiler"] = b.compiler;
+    d["cuda_why"] = b.cuda_why;
+    d["source_digest"] = b.source_digest;
+    return d;
+  });
+}
+
+}  // namespace pygan::bindings

@@ -1,0 +1,39 @@
+// Node: one recorded operation, or a leaf. It keeps edges to its inputs' nodes and only the Arrays
+// its Op declares it needs; a kept output is an Array, never a Tensor, so a graph has no cycles.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/op.h"
+#include "core/tensor.h"
+
+namespace pygan {
+
+// A value that the backward pass will read, and its storage's version then.
+struct Saved {
+  Array array;  // without data where the op does not need the value
+  uint64_t version = 0;
+};
+
+struct Node {
+  explicit Node(std::shared_ptr<const Op> op);
+  ~Node();  // iterative: a chain of 100,000 nodes must not recurse
+  Node(const Node&) = delete;
+
+  // Rewraps the saved values; with `history`, connected to the graph again so that vjp's can be
+  // recorded.
+  Tensors input_tensors(bool history) const;
+  Tensors output_tensors(const std::shared_ptr<Node>& self, bool history) const;
+  void release();  // drops the saved values; a later use raises
+
+  std::shared_ptr<const Op> op;  // null: a leaf
+  std::vector<Edge> edges;       // per input; node null: constant
+  std::vector<Saved> inputs, outputs;
+  uint64_t sequence;  // grows along every edge from input to consumer: descending order is a
+                      // topological order
+  bool released = false;
+  Tensor grad;  // of a leaf: what backward() accumulated
+};
+
+}  // namespace pygan

@@ -1,0 +1,113 @@
+#include "optim/optim.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/op.h"
+
+namespace pygan {
+namespace {
+
+const RegisterKernel<AdamKernel> adam_cpu{
+    Device::cpu, [](const UpdateArgs& a) { PYGAN_DISPATCH(adam_chunks)(a); }};
+const RegisterKernel<SgdKernel> sgd_cpu{Device::cpu,
+                                        [](const UpdateArgs& a) { PYGAN_DISPATCH(sgd_chunks)(a); }};
+const RegisterKernel<EmaKernel> ema_cpu{Device::cpu,
+                                        [](const UpdateArgs& a) { PYGAN_DISPATCH(ema_chunks)(a); }};
+const RegisterKernel<FiniteKernel> finite_cpu{
+    Device::cpu, [](const FiniteArgs& a) { return PYGAN_DISPATCH(finite_run)(a); }};
+
+constexpr int64_t kChunk =
+    1 << 14;  // elements: a task's share, enough to pay for handing it to a thread
+
+struct Update {
+  std::vector<UpdateChunk> chunks;
+  UpdateArgs args{};
+};
+
+// Checks the lists against each other and cuts them into chunks. Empty `m` or `v`: the update has
+// none.
+Update cut(const char* op, const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v,
+           const Array& hyper, int64_t hyper_size) {
+  for (const Arrays* list : {&g, &m, &v})
+    if (list->size() != p.size() && !(list != &g && list->empty()))
+      throw_shape(op, "lists of " + std::to_string(p.size()) + " and " +
+                          std::to_string(list->size()) + " tensors");
+  if (!(hyper.shape() == Shape{hyper_size}) || hyper.dtype() != DType::f64)
+    throw_shape(op,
+                "hyper must be float64 (" + std::to_string(hyper_size) + ",), got " + hyper.str());
+  Update u;
+  for (size_t i = 0; i < p.size(); ++i) {
+    Arrays row{p[i], g[i]};
+    if (!m.empty()) row.push_back(m[i]);
+    if (!v.empty()) row.push_back(v[i]);
+    check_same_dtype(op, {row.begin(), row.end()});
+    check_same_dtype(op, {p[0], p[i]});
+    check_same_device(op, row);
+    check_float(op, p[i]);
+    for (Array& a : row)
+      if (!(a.shape() == p[i].shape()))
+        throw_shape(op, "tensor " + std::to_string(i) + ": " + p[i].shape().str() + " and " +
+                            a.shape().str());
+    const int64_t item = item_size(p[i].dtype());
+    const char* gp = static_cast<const char*>(g[i].data());
+    auto writable = [](const Array& a) { return static_cast<char*>(Array(a).mutable_data()); };
+    char* pp = writable(p[i]);
+    char* mp = m.empty() ? nullptr : writable(m[i]);
+    char* vp = v.empty() ? nullptr : writable(v[i]);
+    for (int64_t at = 0; at < p[i].size(); at += kChunk) {
+      const int64_t o = at * item;
+      u.chunks.push_back({pp + o, gp + o, mp ? mp + o : nullptr, vp ? vp + o : nullptr,
+                          std::min(kChunk, p[i].size() - at)});
+    }
+    p[i].bump_version();
+    if (mp) m[i].bump_version();
+    if (vp) v[i].bump_version();
+  }
+  u.args = {u.chunks.data(), static_cast<int64_t>(u.chunks.size()), hyper.ptr<double>(),
+            !p.empty() && p[0].dtype() == DType::f64};
+  return u;
+}
+
+}  // namespace
+
+namespace optim {
+
+void adam(const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v, const Array& hyper) {
+  const Update u = cut("adam_", p, g, m, v, hyper, 8);
+  if (!p.empty()) kernel<AdamKernel>(p[0].device())(u.args);
+}
+
+void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& hyper) {
+  const Update u = cut("sgd_", p, g, momentum, {}, hyper, 4);
+  if (!p.empty()) kernel<SgdKernel>(p[0].device())(u.args);
+}
+
+void ema(const Arrays& average, const Arrays& p, const Array& hyper) {
+  const Update u = cut("ema_", average, p, {}, {}, hyper, 1);
+  if (!p.empty()) kernel<EmaKernel>(p[0].device())(u.args);
+}
+
+bool all_finite(const Arrays& arrays) {
+  for (const Array& a : arrays) {
+    if (!a.has_data() || !is_float(a.dtype())) continue;
+    if (!kernel<FiniteKernel>(a.device())({a.data(), a.size(), a.dtype() == DType::f64}))
+      return false;
+  }
+  return true;
+}
+
+void assign(Array x, const Array& value) {
+  if (!(x.shape() == value.shape()))
+    throw_shape("assign_", "cannot assign " + value.shape().str() + " to " + x.shape().str());
+  if (x.dtype() != value.dtype())
+    throw_dtype("assign_",
+                "cannot assign " + value.str() + " to " + x.str() + ": convert with astype");
+  check_same_device("assign_", {x, value});
+  std::memmove(x.mutable_data(), value.data(), static_cast<size_t>(x.bytes()));
+  x.bump_version();
+}
+
+}  // namespace optim
+}  // namespace pygan

@@ -1,0 +1,80 @@
+// Updates in place: the only kernels that change values that outlast a step. Each goes once over
+// all parameters of a network.
+//
+//   adam  (Kingma and Ba 2015)   m <- b1 m + (1 - b1) g      v <- b2 v + (1 - b2) g^2
+//                                p <- p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps)      g includes
+//                                weight_decay p
+//   sgd                          b <- mu b + g,  p <- p - lr (b, or g + mu b with Nesterov's form)
+//   ema                          a <- d a + (1 - d) p
+//   all_finite                   no NaN and no infinity anywhere
+//
+// hyper is an array: learning rate and bias corrections vary from step to step, and a recorded step
+// must see them change. Errors: ShapeError where lists or shapes differ, DTypeError for mixed
+// dtypes.
+#pragma once
+
+#include <cstdint>
+
+#include "core/array.h"
+#include "core/isa.h"
+
+namespace pygan {
+
+struct UpdateChunk {  // a run of one parameter
+  void* p;            // (n) parameter, or moving average
+  const void* g;      // (n) gradient, or parameter
+  void* m;            // (n) first moment or momentum, or null
+  void* v;            // (n) second moment, or null
+  int64_t n;
+};
+
+struct UpdateArgs {
+  const UpdateChunk* chunks;
+  int64_t count;
+  const double* hyper;
+  bool f64;
+};
+
+struct FiniteArgs {
+  const void* x;  // (n)
+  int64_t n;
+  bool f64;
+};
+
+PYGAN_DECLARE_ISA(void, adam_chunks, (const UpdateArgs& args))
+PYGAN_DECLARE_ISA(void, sgd_chunks, (const UpdateArgs& args))
+PYGAN_DECLARE_ISA(void, ema_chunks, (const UpdateArgs& args))
+PYGAN_DECLARE_ISA(bool, finite_run, (const FiniteArgs& args))
+
+struct AdamKernel {
+  static constexpr const char* name = "adam_";
+  using Fn = void (*)(const UpdateArgs&);
+};
+struct SgdKernel {
+  static constexpr const char* name = "sgd_";
+  using Fn = void (*)(const UpdateArgs&);
+};
+struct EmaKernel {
+  static constexpr const char* name = "ema_";
+  using Fn = void (*)(const UpdateArgs&);
+};
+struct FiniteKernel {
+  static constexpr const char* name = "all_finite";
+  using Fn = bool (*)(const FiniteArgs&);
+};
+
+namespace optim {
+
+// hyper (8,) float64: lr, beta1, beta2, eps, weight_decay, c1 = 1 - beta1^t, c2 = 1 - beta2^t,
+// unused
+void adam(const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v, const Array& hyper);
+// hyper (4,) float64: lr, momentum, weight_decay, nesterov
+void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& hyper);
+// hyper (1,) float64: decay
+void ema(const Arrays& average, const Arrays& p, const Array& hyper);
+bool all_finite(const Arrays& arrays);
+// x <- value, bit for bit; the storage's version grows
+void assign(Array x, const Array& value);
+
+}  // namespace optim
+}  // namespace pygan

@@ -1,0 +1,95 @@
+"""pygan: train GANs on kernels that you can read.
+
+>>> import pygan as pg
+>>> x = pg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> y = (x * x).sum()
+>>> y.backward()
+>>> x.grad.numpy().tolist()
+[2.0, 4.0, 6.0]
+"""
+
+from pygan import _locate  # noqa: F401, I001  (finds the compiled module before anything needs it)
+from pygan._core import (
+    Tensor,
+    from_numpy,
+    full,
+    get_num_threads,
+    grad,
+    set_num_threads,
+    tensor,
+)
+from pygan import nn, ops, optim, random
+from pygan._version import __version__
+from pygan.autograd import (
+    check_finite,
+    enable_grad,
+    from_dlpack,
+    is_grad_enabled,
+    no_grad,
+    ones,
+    trace,
+    zeros,
+)
+from pygan.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DeviceError,
+    DTypeError,
+    Error,
+    NonFiniteError,
+    OutOfMemoryError,
+    ShapeError,
+)
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DTypeError",
+    "DataError",
+    "DeviceError",
+    "Error",
+    "NonFiniteError",
+    "OutOfMemoryError",
+    "ShapeError",
+    "Tensor",
+    "Trainer",
+    "__version__",
+    "check_finite",
+    "data",
+    "enable_grad",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "games",
+    "get_num_threads",
+    "grad",
+    "is_grad_enabled",
+    "metrics",
+    "models",
+    "nn",
+    "no_grad",
+    "ones",
+    "ops",
+    "optim",
+    "random",
+    "set_num_threads",
+    "tensor",
+    "testing",
+    "trace",
+    "train",
+    "zeros",
+]
+
+# Imported when first used: `import pygan` stays quick.
+_LAZY = {"data", "games", "metrics", "models", "reference", "testing", "train"}
+
+
+def __getattr__(name: str) -> object:
+    import importlib
+
+    if name == "Trainer":
+        return importlib.import_module("pygan.train").Trainer
+    if name in _LAZY:
+        return importlib.import_module(f"pygan.{name}")
+    raise AttributeError(f"module 'pygan' has no attribute {name!r}")

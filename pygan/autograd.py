@@ -1,0 +1,88 @@
+"""Recording on and off, checked mode, tracing; tensors of constants."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pygan import _core
+from pygan._core import Tensor, full
+
+__all__ = [
+    "check_finite",
+    "enable_grad",
+    "from_dlpack",
+    "is_grad_enabled",
+    "no_grad",
+    "ones",
+    "trace",
+    "zeros",
+]
+
+
+@contextmanager
+def _recording(on: bool) -> Iterator[None]:
+    before = _core.set_grad_enabled(on)
+    try:
+        yield
+    finally:
+        _core.set_grad_enabled(before)
+
+
+def no_grad() -> Any:
+    """A context in which nothing is recorded (this thread)."""
+    return _recording(False)
+
+
+def enable_grad() -> Any:
+    """A context in which operations are recorded again, inside no_grad."""
+    return _recording(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on variables are recorded now (this thread)."""
+    return _core.is_grad_enabled()
+
+
+@contextmanager
+def check_finite() -> Iterator[None]:
+    """A context in which the first op that makes, or is given, a NaN or Inf raises NonFiniteError.
+
+    Every value is read once more: for finding an error, not for training.
+    """
+    before = _core.set_check_finite(True)
+    try:
+        yield
+    finally:
+        _core.set_check_finite(before)
+
+
+@contextmanager
+def trace() -> Iterator[list[dict[str, Any]]]:
+    """A context that lists every operation this thread evaluates.
+
+    Each event is a dict: op, parent (the op whose derivative ran it, or ""), inputs, outputs
+    ("float32 (2, 3) on cpu"), flops (nominal, from shapes), bytes (read and written), seconds.
+    """
+    events: list[dict[str, Any]] = []
+    _core.set_trace(events.append)
+    try:
+        yield events
+    finally:
+        _core.set_trace(None)
+
+
+def zeros(shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu") -> Tensor:
+    """A tensor of zeros."""
+    return full(shape, 0.0, dtype, device)
+
+
+def ones(shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu") -> Tensor:
+    """A tensor of ones."""
+    return full(shape, 1.0, dtype, device)
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """A tensor over the memory of any CPU array that speaks DLPack."""
+    import numpy as np
+
+    return _core.from_numpy(np.from_dlpack(x))
