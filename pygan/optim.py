@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from pygan._core import Tensor
 
 import pygan as pg
 from pygan import _core
+from pygan._core import Tensor
 from pygan._suggest import unknown
 from pygan.errors import ConfigError
 from pygan.nn.module import Module
@@ -122,7 +122,8 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forgets all gradients."""
         for param in self.params:
-            param.grad = None
+            if param.requires_grad:  # a frozen one has none
+                param.grad = None
 
     def step(self) -> None:
         """Updates every parameter that has a gradient, in place."""
@@ -183,7 +184,7 @@ class SGD(Optimizer):
         if nesterov and not self.momentum:
             raise ConfigError("SGD: nesterov needs momentum > 0")
         self.nesterov = bool(nesterov)
-        self._momenta = _zeros_like(self.params)
+        self._momenta = _zeros_like(self.params) if self.momentum else []
 
     def step(self) -> None:
         todo = self._with_grad()
@@ -191,12 +192,12 @@ class SGD(Optimizer):
             _core.sgd_(
                 [self.params[i] for i, _ in todo],
                 [grad for _, grad in todo],
-                [self._momenta[i] for i, _ in todo],
+                [self._momenta[i] for i, _ in todo] if self._momenta else [],
                 _hyper(self.lr, self.momentum, self.weight_decay, float(self.nesterov)),
             )
 
     def _state(self) -> dict[str, Tensor]:
-        return {f"momentum/{n}": b for n, b in zip(self.names, self._momenta, strict=True)}
+        return {f"momentum/{n}": b for n, b in zip(self.names, self._momenta, strict=False)}
 
 
 class Adam(Optimizer):

@@ -79,6 +79,8 @@ def test_bad_settings_are_refused() -> None:
         pg.models.DCGANDiscriminator((28, 28, 1), norm=["batch"])  # type: ignore[arg-type]
     with pytest.raises(pg.ConfigError, match="latent must be a whole number >= 1, got 0"):
         pg.models.DCGANGenerator((28, 28, 1), latent=0)
+    with pytest.raises(pg.ConfigError, match=r"seed must be a whole number, got 1\.5"):
+        pg.models.DCGANGenerator((28, 28, 1), seed=1.5)  # type: ignore[arg-type]
     with pytest.raises(pg.ConfigError, match="width must be a whole number >= 1, got True"):
         pg.models.DCGANDiscriminator((28, 28, 1), width=True)
 

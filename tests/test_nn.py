@@ -90,6 +90,9 @@ def test_a_module_of_ones_own() -> None:
     np.testing.assert_allclose(module(pg.tensor(x)).numpy(), expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(NotImplementedError, match="Module does not define forward"):
         nn.Module()(1)
+    module.heads = [nn.Linear(2, 1), nn.Linear(2, 1)]
+    with pytest.raises(pg.ConfigError, match=r"Tied\.heads: layers in a list are not found"):
+        module.parameters()
 
 
 def test_sequential_is_a_list_of_layers() -> None:

@@ -22,7 +22,7 @@ def parameters(dtype: str = "float64", seed: int = 0) -> list[nn.Parameter]:
 def give_gradients(params: list[nn.Parameter], grads: list[np.ndarray | None]) -> None:
     """Leaves exactly `grads` in .grad: the gradient of sum(p c) is c."""
     for p, g in zip(params, grads, strict=True):
-        p.grad = None
+        p.grad = None  # .grad accumulates
         if g is not None:
             (p * pg.tensor(np.asarray(g, p.dtype))).sum().backward()
 
@@ -163,6 +163,7 @@ def test_state_names() -> None:
         "steps",
     ]
     assert "m/1" in pg.optim.Adam(layer.parameters()).state_dict()
+    assert list(pg.optim.SGD(layer.named_parameters(), lr=1.0).state_dict()) == ["lr"]
     state = pg.optim.SGD(layer.named_parameters(), lr=1.0, momentum=0.5).state_dict()
     assert list(state) == ["lr", "momentum/weight", "momentum/bias"]
 
@@ -202,6 +203,7 @@ def test_lr_can_be_set_between_steps() -> None:
 def test_zero_grad_and_a_step_without_gradients() -> None:
     params = parameters()
     give_gradients(params, list(gradients(0)))
+    params[1].requires_grad_(False)
     opt = pg.optim.Adam(params)
     opt.zero_grad()
     assert all(p.grad is None for p in params)

@@ -66,20 +66,16 @@ class BatchNorm(Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or x.shape[-1] != self.features:
             raise ShapeError(f"{self.label()}: expected (N, ..., {self.features}), got {x.shape}")
-        weight, bias = self.weight, self.bias
-        if weight is None or bias is None:
-            weight = pg.full((self.features,), 1.0, x.dtype, device=x.device)
-            bias = pg.full((self.features,), 0.0, x.dtype, device=x.device)
         if not self.training:
             mean, var = pending.read(self.running_mean), pending.read(self.running_var)
-            return pg.ops.batch_norm_eval(x, weight, bias, mean, var, self.eps)
+            return pg.ops.batch_norm_eval(x, self.weight, self.bias, mean, var, self.eps)
         count = x.size // self.features
         if count < 2:
             raise ShapeError(
                 f"{self.label()}: training needs at least 2 values per feature, got {x.shape}; "
                 "use a larger batch or eval()"
             )
-        y, mean, var = pg.ops.batch_norm(x, weight, bias, self.eps)
+        y, mean, var = pg.ops.batch_norm(x, self.weight, self.bias, self.eps)
         self._track(mean, var, count)
         return y
 

@@ -56,9 +56,15 @@ _state = _State()
 _layers: Stream | None = None  # made at first use: importing pygan draws nothing
 
 
+def _check_seed(value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigError(f"seed must be a whole number, got {value!r}")
+
+
 def seed(value: int = 0) -> None:
     """Starts the stream of layers built by hand (``nn.init``) again, with this seed."""
     global _layers
+    _check_seed(value)
     _layers = Stream(value, "nn.init")
 
 
@@ -139,6 +145,7 @@ def fan_in_uniform_(weight: Tensor, bias: Tensor | None, stream_of: StreamOf) ->
 
 
 def _stream_of(seed: int, network: str, layer: str) -> StreamOf:
+    _check_seed(seed)
     path = ".".join(part for part in ("init", network, layer) if part)
     return lambda parameter: Stream(seed, f"{path}.{parameter}")
 

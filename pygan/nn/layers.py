@@ -165,7 +165,7 @@ class ConvTranspose2d(_Conv):
         in_channels, out_channels: extents of the last axis before and after.
         kernel_size, stride, padding, dilation: an int or a pair (height, width), those of the
             convolution that it transposes.
-        output_padding: extra rows and columns at the end, less than stride or dilation.
+        output_padding: extra rows and columns at the end, less than the stride.
         groups: channels fall into this many groups that do not see each other.
         bias: whether there is one.
 
@@ -192,12 +192,11 @@ class ConvTranspose2d(_Conv):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
         )
-        for extra, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
-            if extra >= max(s, d):
-                raise ConfigError(
-                    f"{self.label()}: output_padding={self.output_padding} must be less than "
-                    f"stride={self.stride} or dilation={self.dilation}"
-                )
+        if any(extra >= s for extra, s in zip(self.output_padding, self.stride, strict=True)):
+            raise ConfigError(
+                f"{self.label()}: output_padding={self.output_padding} must be less than "
+                f"stride={self.stride}"
+            )
 
     def _channels(self) -> tuple[int, int]:
         return self.out_channels // self.groups, self.in_channels

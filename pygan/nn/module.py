@@ -76,8 +76,8 @@ class Module:
         """What the module computes."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        return self.forward(*inputs, **named)
 
     # ---------------------------------------------------------------- the tree
 
@@ -94,8 +94,17 @@ class Module:
             return
         seen.add(id(self))
         yield prefix, self
-        for name, child in self.named_children():
-            yield from child._walk(f"{prefix}.{name}" if prefix else name, seen)
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield from value._walk(f"{prefix}.{name}" if prefix else name, seen)
+            elif isinstance(value, (list, tuple)) and any(
+                isinstance(item, (Module, Parameter)) for item in value
+            ):
+                # Layers in a list would be skipped in silence, and never trained.
+                raise ConfigError(
+                    f"{type(self).__name__}.{name}: layers in a {type(value).__name__} are not "
+                    "found; put them into a Sequential"
+                )
 
     def modules(self) -> list[Module]:
         """This module and all below it."""
@@ -183,7 +192,8 @@ class Module:
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if parameter.requires_grad:  # a frozen one has none
+                parameter.grad = None
 
     def to(self, target: Any) -> Self:
         """Changes the dtype or moves to a device, in place.
