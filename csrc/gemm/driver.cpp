@@ -19,6 +19,10 @@ constexpr int64_t kTaskWork = 1 << 18;
 // Enough tasks to keep a large machine busy; C is then cut finer, or k is split.
 constexpr int64_t kWantedTasks = 32;
 
+// Elements of C that one task keeps in L2, and that all partial sums of a split k may take.
+constexpr int64_t kResidentC = 1 << 16;
+constexpr int64_t kPartialC = 1 << 20;
+
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
@@ -58,36 +62,33 @@ struct Cut {
 };
 
 template <class T>
-Cut cut(int64_t m, int64_t n, int64_t k, const Kernels<T>& kernel) {
-  const auto tasks = [&](int64_t m_block, int64_t n_block) {
-    return ceil_div(m, m_block) * ceil_div(n, n_block);
-  };
-  const int64_t wanted = std::clamp<int64_t>(m * n * std::max<int64_t>(k, 1) / kTaskWork, 1,
-                                             kWantedTasks);
-  Cut c{kernel.block_rows, round_up(n, kernel.nr), k, 0, 0, 1};
+Cut cut(int64_t m, int64_t n, int64_t k, bool gather_across, const Kernels<T>& kernel) {
+  int64_t m_block = gather_across ? kernel.block_rows_across : kernel.block_rows;
+  int64_t n_block = round_up(n, kernel.nr);
+  const auto blocks = [&] { return ceil_div(m, m_block) * ceil_div(n, n_block); };
+  const int64_t wanted =
+      std::clamp<int64_t>(m * n * std::max<int64_t>(k, 1) / kTaskWork, 1, kWantedTasks);
   // Wide columns first: A is packed once more for each part, but by then it is in a cache.
-  while (tasks(c.m_block, c.n_block) < wanted && c.n_block > 8 * kernel.nr) {
-    c.n_block = round_up(c.n_block / 2, kernel.nr);
-  }
-  // A long k is split where C is small. Otherwise, smaller blocks.
-  const int64_t splits =
-      std::min(ceil_div(wanted, tasks(c.m_block, c.n_block)), k / (4 * kSlice));
-  if (splits < 4) {
-    while (tasks(c.m_block, c.n_block) < wanted && c.m_block > 4 * kernel.mr) {
-      c.m_block = round_up(c.m_block / 2, kernel.mr);
-    }
-    while (tasks(c.m_block, c.n_block) < wanted && c.n_block > 2 * kernel.nr) {
-      c.n_block = round_up(c.n_block / 2, kernel.nr);
-    }
-  } else {
+  while (blocks() < wanted && n_block > 8 * kernel.nr) n_block = round_up(n_block / 2, kernel.nr);
+  // A long k is split where C is small. Where patches run along m (weight gradients), a task
+  // should hold many rows of C: all of them read the same few pixels.
+  if (gather_across) m_block *= std::max<int64_t>(1, kResidentC / (n_block * m_block));
+  const int64_t splits = std::min({ceil_div(wanted, blocks()), k / (4 * kSlice),
+                                   std::max<int64_t>(1, kPartialC / (m * n))});
+  Cut c{0, 0, k, 0, 0, 1};
+  if (splits > 1 && (gather_across || splits >= 4)) {
     c.k_block = round_up(ceil_div(k, splits), kSlice);
     c.k_splits = ceil_div(k, c.k_block);
   }
+  while (blocks() * c.k_splits < wanted && m_block > 4 * kernel.mr) {
+    m_block = round_up(m_block / 2, kernel.mr);
+  }
+  while (blocks() * c.k_splits < wanted && n_block > 2 * kernel.nr) {
+    n_block = round_up(n_block / 2, kernel.nr);
+  }
   // Equal parts.
-  c.m_blocks = ceil_div(m, c.m_block);
-  c.n_blocks = ceil_div(n, c.n_block);
-  c.m_block = round_up(ceil_div(m, c.m_blocks), kernel.mr);
-  c.n_block = round_up(ceil_div(n, c.n_blocks), kernel.nr);
+  c.m_block = round_up(ceil_div(m, ceil_div(m, m_block)), kernel.mr);
+  c.n_block = round_up(ceil_div(n, ceil_div(n, n_block)), kernel.nr);
   c.m_blocks = ceil_div(m, c.m_block);
   c.n_blocks = ceil_div(n, c.n_block);
   return c;
@@ -145,7 +146,8 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
 
   Result<T> result = problem.result;
   result.data += n_begin;
-  const Cut c = cut(problem.m, n, k, kernel);
+  const bool gather_across = problem.left.lines_are_columns && problem.left.patches != nullptr;
+  const Cut c = cut(problem.m, n, k, gather_across, kernel);
   T* partial =  // (k_splits, m, n)
       c.k_splits > 1 ? partial_scratch.get<T>(c.k_splits * problem.m * n) : nullptr;
   parallel_for(c.m_blocks * c.n_blocks * c.k_splits, [&](int64_t task) {
@@ -159,7 +161,6 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
     args.left = &problem.left;
     args.packed = packed;
     args.packed_k_begin = k_begin;
-    args.packed_k_end = k_begin + k;
     args.packed_n = packed_n;
     args.m_begin = m0;
     args.m_count = std::min(c.m_block, problem.m - m0);

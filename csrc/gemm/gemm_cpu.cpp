@@ -1,10 +1,14 @@
-// One block of C: packs its rows of A slice by slice and runs the register tile over them.
+// One task of the matrix engine: packs rows of A, slice by slice, and runs the register tile over
+// them.
 #include "gemm/kernels.h"
 #include "gemm/micro_kernel.h"
 #include "gemm/pack.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
+
+constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Stride of packed lines across k: whole cache lines, an odd number of them.
 template <class T>
@@ -13,46 +17,52 @@ constexpr int64_t across_stride(int64_t rows) {
   return ((rows + kLine - 1) / kLine | 1) * kLine;
 }
 
+// Rows [m_begin, +m_count) of one slice [k_begin, +k) of the block's product.
 template <class T>
-void multiply(const MultiplyArgs<T>& args) {
+void multiply_rows(const MultiplyArgs<T>& args, int64_t m_begin, int64_t m_count, int64_t k_begin,
+                   int64_t k, bool add) {
   const Left<T>& left = *args.left;
   const bool across = left.lines_are_columns;
-  const int64_t padded_rows = (args.m_count + kTileRows - 1) / kTileRows * kTileRows;
+  const int64_t padded_rows = (m_count + kTileRows - 1) / kTileRows * kTileRows;
   const int64_t stride = across ? across_stride<T>(padded_rows) : kLineStride<T>;
-  const auto compute = across ? any_tile<T, true> : any_tile<T, false>;
+  T* a = args.scratch;
+  if (across) {  // (k, stride)
+    pack_lines(left, k_begin, k, m_begin, m_count, padded_rows - m_count, stride, a);
+  } else {  // (padded_rows, stride)
+    pack_lines(left, m_begin, m_count, k_begin, k, int64_t{0}, stride, a);
+    for (int64_t r = m_count; r < padded_rows; ++r) clear(a + r * stride, k);
+  }
 
-  int64_t c_offsets[kBlockRows];
+  int64_t c_offsets[kBlockRowsAcross];
   const Result<T>& result = *args.result;
-  Position at = position(args.m_begin, result.rows, result.cols);
-  for (int64_t r = 0; r < args.m_count; ++r) {
+  Position at = position(m_begin, result.rows, result.cols);
+  for (int64_t r = 0; r < m_count; ++r) {
     c_offsets[r] = at.n * result.image + at.i * result.line + at.j * result.pixel;
     advance(at, result.rows, result.cols);
   }
 
+  const auto compute = across ? any_tile<T, true> : any_tile<T, false>;
+  // Slices before this one are full: only the last of `packed` may be short.
+  const T* b = args.packed + (k_begin - args.packed_k_begin) * args.packed_n;
+  for (int64_t j = args.n_begin; j < args.n_begin + args.n_count; j += kTileColumns<T>) {
+    const int64_t columns = args.n_begin + args.n_count - j;
+    for (int64_t i = 0; i < m_count; i += kTileRows) {
+      compute(k, a + (across ? i : i * stride), stride, b + j * k, result.data + j, c_offsets + i,
+              static_cast<int>(smaller(m_count - i, kTileRows)),
+              static_cast<int>(smaller(columns, kTileColumns<T>)), add);
+    }
+  }
+}
+
+template <class T>
+void multiply(const MultiplyArgs<T>& args) {
+  const int64_t block = args.left->lines_are_columns ? kBlockRowsAcross : kBlockRows;
   int64_t done = 0;
   do {  // at least once: an empty sum writes zeros
-    const int64_t k_begin = args.k_begin + done;
-    const int64_t k = args.k_count - done < kSlice ? args.k_count - done : kSlice;
-    T* a = args.scratch;
-    if (across) {  // (k, stride)
-      pack_lines(left, k_begin, k, args.m_begin, args.m_count, padded_rows - args.m_count, stride,
-                 a);
-    } else {  // (padded_rows, stride)
-      pack_lines(left, args.m_begin, args.m_count, k_begin, k, int64_t{0}, stride, a);
-      for (int64_t r = args.m_count; r < padded_rows; ++r) clear(a + r * stride, k);
-    }
-    // Slices before this one are full, or args.packed would end here.
-    const T* b = args.packed + (k_begin - args.packed_k_begin) * args.packed_n;
-    for (int64_t j = 0; j < args.n_count; j += kTileColumns<T>) {
-      const int64_t columns = args.n_count - j < kTileColumns<T> ? args.n_count - j
-                                                                 : kTileColumns<T>;
-      const T* panel = b + (args.n_begin + j) * k;  // (k, nr)
-      for (int64_t i = 0; i < args.m_count; i += kTileRows) {
-        const int64_t rows = args.m_count - i < kTileRows ? args.m_count - i : kTileRows;
-        compute(k, a + (across ? i : i * stride), stride, panel,
-                result.data + args.n_begin + j, c_offsets + i, static_cast<int>(rows),
-                static_cast<int>(columns), args.add || done > 0);
-      }
+    const int64_t k = smaller(args.k_count - done, kSlice);
+    for (int64_t i = 0; i < args.m_count; i += block) {
+      multiply_rows(args, args.m_begin + i, smaller(args.m_count - i, block),
+                    args.k_begin + done, k, args.add || done > 0);
     }
     done += k;
   } while (done < args.k_count);
@@ -73,7 +83,8 @@ constexpr Kernels<T> kKernels = {
     .mr = kTileRows,
     .nr = kTileColumns<T>,
     .block_rows = kBlockRows,
-    .left_scratch = (kBlockRows > kSlice ? kBlockRows : kSlice) * kLineStride<T>,
+    .block_rows_across = kBlockRowsAcross,
+    .left_scratch = larger(kBlockRows * kLineStride<T>, kSlice * across_stride<T>(kBlockRowsAcross)),
     .pack_right = pack_right<T>,
     .multiply = multiply<T>,
     .bare_tile = bare_tile<T>,

@@ -75,10 +75,10 @@ struct PackRightArgs {
 template <class T>
 struct MultiplyArgs {
   const Left<T>* left;
-  const T* packed;  // slices of B from packed_k_begin to packed_k_end
-  int64_t packed_k_begin, packed_k_end;
+  const T* packed;  // slices of B from packed_k_begin on
+  int64_t packed_k_begin;
   int64_t packed_n;               // columns of B in `packed`, rounded up to nr
-  int64_t m_begin, m_count;       // m_count <= block_rows
+  int64_t m_begin, m_count;
   int64_t n_begin, n_count;       // within `packed`
   int64_t k_begin, k_count;
   const Result<T>* result;        // its data: column 0 of `packed`
@@ -90,6 +90,7 @@ template <class T>
 struct Kernels {
   int64_t mr, nr;        // rows and columns of a register tile
   int64_t block_rows;    // rows of A packed together, a multiple of mr
+  int64_t block_rows_across;  // the same where A's lines are columns
   int64_t left_scratch;  // elements of scratch that multiply() needs
   void (*pack_right)(const PackRightArgs<T>&);
   void (*multiply)(const MultiplyArgs<T>&);

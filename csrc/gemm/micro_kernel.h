@@ -16,8 +16,11 @@ constexpr int kTileVectors = 2;
 template <class T>
 constexpr int kTileColumns = kTileVectors * kLanes<T>;
 
-// Rows of A packed together: with kSlice columns about 140 KiB of float, a part of L2.
+// Rows of A packed together: with kSlice columns 140 to 240 KiB of float, a part of L2. Lines
+// across k gain from being long: 224 or 240 elements are whole cache lines.
 constexpr int64_t kBlockRows = 144 / kTileRows * kTileRows;
+constexpr int64_t kBlockRowsAcross = PYGAN_ISA_LEVEL == 2 ? 224 : 240;
+static_assert(kBlockRowsAcross % kTileRows == 0);
 
 // Packed A is lines of elements, as Left says. With lines along k (a row of A each) their distance
 // is this constant, so that the rows of a tile are one pointer and constant displacements; the odd

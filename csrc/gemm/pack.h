@@ -23,6 +23,17 @@ template <class T>
   for (; i < count; ++i) to[i] = 0;
 }
 
+// The same, fetching what lies `ahead` elements further for a later copy.
+template <class T>
+[[gnu::always_inline]] inline void copy(T* to, const T* from, int64_t count, int64_t ahead) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) {
+    __builtin_prefetch(from + i + ahead);
+    store(to + i, load(from + i));
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 [[gnu::always_inline]] inline int64_t clamp(int64_t x, int64_t low, int64_t high) {
   return x < low ? low : x > high ? high : x;
 }
@@ -45,12 +56,16 @@ struct Position {
   ++at.n;
 }
 
+// Patches are read from an image that is rarely in L1: fetch this many patches ahead.
+constexpr int64_t kAhead = 4;
+
 // Elements [begin, end) of one patch.
 template <class T>
 void gather(const Patches& patches, const T* images, Position at, int64_t begin, int64_t end,
             T* to) {
   const int64_t channels = patches.channels;
   const T* image = images + at.n * patches.image_h * patches.image_w * patches.pixel;
+  const int64_t ahead = kAhead * patches.step_w * patches.pixel;
   int64_t run_begin = 0;  // in elements of the patch
   for (int64_t q = 0; q < patches.run_count && run_begin < end; ++q) {
     const Run& run = patches.runs[q];
@@ -69,7 +84,7 @@ void gather(const Patches& patches, const T* images, Position at, int64_t begin,
       if (copy_from > from) clear(to, copy_from - from);
       if (copy_until > copy_from) {
         const T* source = image + (h * patches.image_w + w) * patches.pixel;
-        copy(to + (copy_from - from), source + copy_from, copy_until - copy_from);
+        copy(to + (copy_from - from), source + copy_from, copy_until - copy_from, ahead);
       }
       if (until > copy_until) clear(to + (copy_until - from), until - copy_until);
       to += until - from;
