@@ -1,8 +1,8 @@
 // Array: raw memory with shape, dtype and device. No graph: gradients live in Tensor (tensor.h).
 //
 // Arrays are dense and row-major. Copying an Array copies a reference. Only `reshape` and `rows`
-// (leading-axis slices) alias; everything else copies. Contents change through `assign`
-// (ops/optimizers), which bumps the storage's version, so that a backward pass can tell that a
+// (leading-axis slices) alias; everything else copies. Contents change through `assign_`
+// (optim/), which bumps the storage's version, so that a backward pass can tell that a
 // value it saved is gone.
 #pragma once
 

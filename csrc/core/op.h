@@ -1,12 +1,13 @@
 // Op: one differentiable operation. FusedOp: a fast op beside the same function in plain ops.
 // Registry: name -> what exists.
 //
-//     y = op.eval(x)                   raw Arrays in, raw Arrays out; picks the kernel by (op,
-//     device) dx = op.vjp(x, y, dy, needs)     Tensors, written only with functions of ops/ops.h:
-//     hence differentiable again ty = op.jvp(x, y, tx)            Tensors, optional
+//     y  = op.eval(x)                  raw Arrays in and out; picks the kernel by (op, device)
+//     dx = op.vjp(x, y, dy, needs)     Tensors, written only with functions of ops/ops.h
+//     ty = op.jvp(x, y, tx)            likewise; optional
 //
-// An Op holds immutable hyper-parameters only (stride, axis, ...): whatever varies from step to
-// step is an input array, so that a recorded step can be replayed.
+// vjp and jvp are made of ops, hence differentiable again. An Op holds immutable hyper-parameters
+// only (stride, axis, ...): whatever varies from step to step is an input array, so that a recorded
+// step can be replayed.
 #pragma once
 
 #include <cstdint>

@@ -13,6 +13,12 @@ namespace {
 constexpr int64_t kPackedBytes = int64_t{16} << 20;
 constexpr int64_t kPackedColumns = 8192;
 
+// B is not packed where C has at most this many tiles of rows.
+constexpr int64_t kInPlaceTiles = 3;
+
+// Rows of a thin product that a task takes at least.
+constexpr int64_t kThinRows = 16;
+
 // A task below this many multiplications is not worth handing to another thread.
 constexpr int64_t kTaskWork = 1 << 18;
 
@@ -140,9 +146,14 @@ template <class T>
 void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k_begin, int64_t k,
                 bool add) {
   const Kernels<T>& kernel = kernels<T>();
-  const int64_t packed_n = round_up(n, kernel.nr);
+  // Where few rows use it, B is read where it lies; only columns short of a panel are packed.
+  const Right<T>& right = problem.right;
+  const bool in_place = right.tap_offset == nullptr && right.col == 1 &&
+                        problem.m <= kInPlaceTiles * kernel.mr;
+  const int64_t packed_from = in_place ? n / kernel.nr * kernel.nr : 0;
+  const int64_t packed_n = round_up(n - packed_from, kernel.nr);
   T* packed = packed_scratch.get<T>(packed_n * k);
-  pack(problem, kernel, k_begin, k, n_begin, n, packed);
+  pack(problem, kernel, k_begin, k, n_begin + packed_from, n - packed_from, packed);
 
   Result<T> result = problem.result;
   result.data += n_begin;
@@ -162,6 +173,8 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
     args.packed = packed;
     args.packed_k_begin = k_begin;
     args.packed_n = packed_n;
+    args.in_place = in_place ? right.data + n_begin : nullptr;
+    args.in_place_row = right.row;
     args.m_begin = m0;
     args.m_count = std::min(c.m_block, problem.m - m0);
     args.n_begin = n0;
@@ -174,6 +187,30 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
     kernel.multiply(args);
   });
   if (partial != nullptr) sum_partials(partial, c.k_splits, problem.m, n, result, add);
+}
+
+template <class T>
+void run_thin(const Problem<T>& problem) {
+  const Kernels<T>& kernel = kernels<T>();
+  const int64_t stride = round_up(std::max<int64_t>(problem.k, 1), kernel.lanes);
+  T* packed = packed_scratch.get<T>(problem.n * stride);  // (n, stride)
+  const Right<T>& right = problem.right;
+  for (int64_t j = 0; j < problem.n; ++j) {
+    T* to = packed + j * stride;
+    for (int64_t p = 0; p < problem.k; ++p) {
+      const int64_t tap = p / right.tap_k;
+      const int64_t offset = right.tap_offset != nullptr ? right.tap_offset[tap] : 0;
+      to[p] = right.data[offset + (p - tap * right.tap_k) * right.row + j * right.col];
+    }
+    std::fill(to + problem.k, to + stride, T(0));
+  }
+  const int64_t grain = std::max<int64_t>(
+      kThinRows, kTaskWork / kThinRows / (stride * problem.n) * kThinRows);
+  parallel_ranges(problem.m, grain, [&](int64_t begin, int64_t end) {
+    kernel.thin({&problem.left, packed, stride, begin, end - begin, problem.n, problem.k,
+                 &problem.result, problem.result_column, problem.accumulate,
+                 left_scratch.get<T>(kernel.left_scratch)});
+  });
 }
 
 }  // namespace
@@ -191,6 +228,9 @@ const Kernels<double>& kernels<double>() {
 template <class T>
 void run(const Problem<T>& problem) {
   if (problem.m <= 0 || problem.n <= 0) return;
+  const bool lines_along_k =
+      !problem.left.lines_are_columns && (problem.left.patches != nullptr || problem.left.element == 1);
+  if (problem.n <= kThinColumns && lines_along_k) return run_thin(problem);
   for (int64_t n0 = 0; n0 < problem.n; n0 += kPackedColumns) {
     const int64_t n = std::min(kPackedColumns, problem.n - n0);
     const int64_t packable = kPackedBytes / static_cast<int64_t>(sizeof(T)) /

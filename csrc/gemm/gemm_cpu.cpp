@@ -3,12 +3,12 @@
 #include "gemm/kernels.h"
 #include "gemm/micro_kernel.h"
 #include "gemm/pack.h"
+#include "gemm/thin.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
 
 constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Stride of packed lines across k: whole cache lines, an odd number of them.
 template <class T>
@@ -43,13 +43,17 @@ void multiply_rows(const MultiplyArgs<T>& args, int64_t m_begin, int64_t m_count
 
   const auto compute = across ? any_tile<T, true> : any_tile<T, false>;
   // Slices before this one are full: only the last of `packed` may be short.
-  const T* b = args.packed + (k_begin - args.packed_k_begin) * args.packed_n;
+  const T* slice = args.packed + (k_begin - args.packed_k_begin) * args.packed_n;
   for (int64_t j = args.n_begin; j < args.n_begin + args.n_count; j += kTileColumns<T>) {
-    const int64_t columns = args.n_begin + args.n_count - j;
+    const int64_t columns = smaller(args.n_begin + args.n_count - j, kTileColumns<T>);
+    const bool in_place = args.in_place != nullptr && columns == kTileColumns<T>;
+    const T* b = in_place               ? args.in_place + k_begin * args.in_place_row + j
+                 : args.in_place != nullptr ? slice
+                                            : slice + j * k;
+    const int64_t b_stride = in_place ? args.in_place_row : kTileColumns<T>;
     for (int64_t i = 0; i < m_count; i += kTileRows) {
-      compute(k, a + (across ? i : i * stride), stride, b + j * k, result.data + j, c_offsets + i,
-              static_cast<int>(smaller(m_count - i, kTileRows)),
-              static_cast<int>(smaller(columns, kTileColumns<T>)), add);
+      compute(k, a + (across ? i : i * stride), stride, b, b_stride, result.data + j, c_offsets + i,
+              static_cast<int>(smaller(m_count - i, kTileRows)), static_cast<int>(columns), add);
     }
   }
 }
@@ -73,8 +77,8 @@ void bare_tile(int64_t repeats, const T* a, const T* b, T* c) {
   int64_t c_offsets[kTileRows];
   for (int r = 0; r < kTileRows; ++r) c_offsets[r] = r * kTileColumns<T>;
   for (int64_t i = 0; i < repeats; ++i) {
-    tile<T, kTileRows, kTileVectors, false>(kSlice, a, 0, b, c, c_offsets, kTileRows,
-                                            kTileColumns<T>, false);
+    tile<T, kTileRows, kTileVectors, false>(kSlice, a, 0, b, kTileColumns<T>, c, c_offsets,
+                                            kTileRows, kTileColumns<T>, false);
   }
 }
 
@@ -87,6 +91,8 @@ constexpr Kernels<T> kKernels = {
     .left_scratch = larger(kBlockRows * kLineStride<T>, kSlice * across_stride<T>(kBlockRowsAcross)),
     .pack_right = pack_right<T>,
     .multiply = multiply<T>,
+    .lanes = kLanes<T>,
+    .thin = thin<T>,
     .bare_tile = bare_tile<T>,
 };
 

@@ -78,12 +78,30 @@ struct MultiplyArgs {
   const T* packed;  // slices of B from packed_k_begin on
   int64_t packed_k_begin;
   int64_t packed_n;               // columns of B in `packed`, rounded up to nr
+  const T* in_place;              // (all of k, n) or null: B where it lies, for full panels; then
+  int64_t in_place_row;           // `packed` holds one panel, the last columns. Its row stride
   int64_t m_begin, m_count;
   int64_t n_begin, n_count;       // within `packed`
   int64_t k_begin, k_count;
   const Result<T>* result;        // its data: column 0 of `packed`
   bool add;                       // to what C holds; else overwrite
   T* scratch;                     // (left_scratch)
+};
+
+// Thin products, at most kThinColumns columns: dot products along k, which A's lines hold.
+constexpr int64_t kThinColumns = 4;
+
+template <class T>
+struct ThinArgs {
+  const Left<T>* left;  // lines are rows
+  const T* right;       // (n, right_stride): B transposed, zeros from k to a multiple of lanes
+  int64_t right_stride;
+  int64_t m_begin, m_count;
+  int64_t n, k;
+  const Result<T>* result;
+  int64_t column;  // stride of C from one column to the next
+  bool add;
+  T* scratch;  // (left_scratch)
 };
 
 template <class T>
@@ -94,6 +112,8 @@ struct Kernels {
   int64_t left_scratch;  // elements of scratch that multiply() needs
   void (*pack_right)(const PackRightArgs<T>&);
   void (*multiply)(const MultiplyArgs<T>&);
+  int64_t lanes;  // elements of a vector
+  void (*thin)(const ThinArgs<T>&);
   // The register tile over one slice, again and again. For measuring.
   void (*bare_tile)(int64_t repeats,
                     const T* a,  // (mr, kSlice + a cache line)

@@ -31,7 +31,8 @@ constexpr int64_t kLineStride = kSlice + 64 / static_cast<int64_t>(sizeof(T));
 // With lines across k (a column of A each) the distance is an argument: `stride`.
 template <class T, int kRows, int kVectors, bool kAcross>
 [[gnu::noinline]] void tile(int64_t k, const T* a, int64_t stride,
-                            const T* b,                // (k, kTileColumns)
+                            const T* b,                // (k, kVectors * kLanes)
+                            int64_t b_stride,          // from one row of b to the next
                             T* c,                      // column 0 of the tile
                             const int64_t* c_offsets,  // (rows): where its rows start
                             int rows,                  // <= kRows
@@ -49,7 +50,7 @@ template <class T, int kRows, int kVectors, bool kAcross>
       for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
     }
     a += kAcross ? stride : 1;
-    b += kTileColumns<T>;
+    b += b_stride;
   }
 
   if (columns == kVectors * kLanes<T>) {
@@ -78,7 +79,7 @@ template <class T, int kRows, int kVectors, bool kAcross>
 
 // The cheapest tile that covers rows x columns.
 template <class T, bool kAcross, int kVectors>
-void any_rows_tile(int64_t k, const T* a, int64_t stride, const T* b, T* c,
+void any_rows_tile(int64_t k, const T* a, int64_t stride, const T* b, int64_t b_stride, T* c,
                    const int64_t* c_offsets, int rows, int columns, bool add) {
   constexpr int kHalf = kTileRows / 2;
   constexpr int kFew = kTileRows > 6 ? 4 : 2;
@@ -86,15 +87,15 @@ void any_rows_tile(int64_t k, const T* a, int64_t stride, const T* b, T* c,
                        : rows > kFew ? tile<T, kHalf, kVectors, kAcross>
                        : rows > 1    ? tile<T, kFew, kVectors, kAcross>
                                      : tile<T, 1, kVectors, kAcross>;
-  compute(k, a, stride, b, c, c_offsets, rows, columns, add);
+  compute(k, a, stride, b, b_stride, c, c_offsets, rows, columns, add);
 }
 
 template <class T, bool kAcross>
-void any_tile(int64_t k, const T* a, int64_t stride, const T* b, T* c, const int64_t* c_offsets,
-              int rows, int columns, bool add) {
+void any_tile(int64_t k, const T* a, int64_t stride, const T* b, int64_t b_stride, T* c,
+              const int64_t* c_offsets, int rows, int columns, bool add) {
   const auto compute =
       columns > kLanes<T> ? any_rows_tile<T, kAcross, 2> : any_rows_tile<T, kAcross, 1>;
-  compute(k, a, stride, b, c, c_offsets, rows, columns, add);
+  compute(k, a, stride, b, b_stride, c, c_offsets, rows, columns, add);
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ template <class T>
   for (; i < count; ++i) to[i] = from[i];
 }
 
+[[gnu::always_inline]] inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
 [[gnu::always_inline]] inline int64_t clamp(int64_t x, int64_t low, int64_t high) {
   return x < low ? low : x > high ? high : x;
 }
@@ -130,17 +132,23 @@ void pack_right(const PackRightArgs<T>& args) {
   while (k < k_end) {
     const int64_t tap = k / right.tap_k;
     const int64_t p = k - tap * right.tap_k;
-    const int64_t count = right.tap_k - p < k_end - k ? right.tap_k - p : k_end - k;
+    const int64_t count = smaller(right.tap_k - p, k_end - k);
     const T* from = right.data + (right.tap_offset ? right.tap_offset[tap] : 0) + p * right.row +
                     args.n_begin * right.col;  // (count, n_count)
     if (right.col == 1 && args.n_count == kColumns) {
       for (int64_t q = 0; q < count; ++q) copy(to + q * kColumns, from + q * right.row, kColumns);
     } else {
-      for (int64_t q = 0; q < count; ++q) {
+      // A transposed B is contiguous along k: a cache line of each column at a time.
+      constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+      for (int64_t q0 = 0; q0 < count; q0 += kLine) {
+        const int64_t q1 = smaller(q0 + kLine, count);
         for (int64_t j = 0; j < args.n_count; ++j) {
-          to[q * kColumns + j] = from[q * right.row + j * right.col];
+          const T* column = from + j * right.col;
+          for (int64_t q = q0; q < q1; ++q) to[q * kColumns + j] = column[q * right.row];
         }
-        clear(to + q * kColumns + args.n_count, kColumns - args.n_count);
+        for (int64_t q = q0; q < q1; ++q) {
+          clear(to + q * kColumns + args.n_count, kColumns - args.n_count);
+        }
       }
     }
     to += count * kColumns;

@@ -1,16 +1,17 @@
 // Updates in place: the only kernels that change values that outlast a step. Each goes once over
 // all parameters of a network.
 //
-//   adam  (Kingma and Ba 2015)   m <- b1 m + (1 - b1) g      v <- b2 v + (1 - b2) g^2
-//                                p <- p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps)      g includes
-//                                weight_decay p
+//   adam  (Kingma and Ba 2015)   m <- b1 m + (1 - b1) g
+//                                v <- b2 v + (1 - b2) g^2
+//                                p <- p - lr / c1 m / (sqrt(v) / sqrt(c2) + eps)
 //   sgd                          b <- mu b + g,  p <- p - lr (b, or g + mu b with Nesterov's form)
 //   ema                          a <- d a + (1 - d) p
 //   all_finite                   no NaN and no infinity anywhere
 //
-// hyper is an array: learning rate and bias corrections vary from step to step, and a recorded step
-// must see them change. Errors: ShapeError where lists or shapes differ, DTypeError for mixed
-// dtypes.
+// g includes weight_decay p. hyper is an array: learning rate and bias corrections vary from step
+// to step, and a recorded step must see them change.
+//
+// Errors: ShapeError where lists or shapes differ, DTypeError for mixed dtypes.
 #pragma once
 
 #include <cstdint>

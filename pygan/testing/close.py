@@ -28,12 +28,16 @@ def perturbation_scale(
 
     Every element of every input moves by d = +-eps with random signs, ``draws`` times. The first
     term is what rounding the inputs does to the result, the second what rounding the result does:
-    without it an exactly rounded f(0.0) of a flat f would be refused. ``inputs`` are float64.
+    without it a correctly rounded value of a flat f would be refused. ``inputs`` are float64, or
+    stay as they are.
     """
     at = _outputs(f(*inputs))
     worst = np.zeros(len(at))
     for _ in range(draws):
-        moved = [x * (1 + _STEP * rng.choice((-1.0, 1.0), x.shape)) for x in inputs]
+        moved = [
+            x * (1 + _STEP * rng.choice((-1.0, 1.0), x.shape)) if x.dtype == np.float64 else x
+            for x in inputs
+        ]
         worst = np.maximum(
             worst, _largest([a - b for a, b in zip(_outputs(f(*moved)), at, strict=True)])
         )

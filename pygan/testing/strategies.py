@@ -50,9 +50,11 @@ def shapes(draw: st.DrawFn, min_rank: int = 0, max_rank: int = 4, limit: int = 1
 
 
 @st.composite
-def broadcasting_shapes(draw: st.DrawFn, count: int = 2, max_rank: int = 4) -> tuple:
+def broadcasting_shapes(
+    draw: st.DrawFn, count: int = 2, max_rank: int = 4, limit: int = 1200
+) -> tuple:
     """``count`` shapes that broadcast together: axes of 1, and leading axes that are missing."""
-    full = draw(shapes(max_rank=max_rank))
+    full = draw(shapes(max_rank=max_rank, limit=limit))
     out = []
     for i in range(count):
         ones = [draw(st.sampled_from((False, False, False, True))) for _ in full]
@@ -139,7 +141,7 @@ def arrays(
 
 @dataclass(frozen=True)
 class ConvGeometry:
-    """A convolution that fits: x (N, H, W, C_in), w (kh, kw, C_in / groups, C_out), y its output."""
+    """A convolution that fits: x (N, H, W, C_in), w (kh, kw, C_in / groups, C_out) -> y."""
 
     x: tuple[int, int, int, int]
     w: tuple[int, int, int, int]
@@ -188,7 +190,7 @@ def conv_geometries(draw: st.DrawFn, limit: int = 4000) -> ConvGeometry:
 
 @st.composite
 def _side(draw: st.DrawFn) -> tuple[int, int, int, int, int, int]:
-    """(kernel, stride, padding, dilation, output size, remainder) along one axis, input size >= 1"""
+    """(kernel, stride, padding, dilation, output size, remainder) of one axis with input >= 1."""
     k = draw(st.integers(1, 5))
     s = draw(st.integers(1, 3))
     d = draw(st.sampled_from((1, 1, 2, 3)))

@@ -1,17 +1,21 @@
-// batch_norm (Ioffe and Szegedy 2015): statistics over all axes but the last, here M rows of C
-// channels.
+// batch_norm (Ioffe and Szegedy 2015): statistics over all axes but the last, M rows of C channels.
 //
-//   mean_c = 1/M sum_r x_rc      var_c = 1/M sum_r (x_rc - mean_c)^2  (biased)      s_c =
-//   sqrt(var_c + eps) h = (x - mean) / s           y = h weight + bias
+//   mean_c = 1/M sum_r x_rc
+//   var_c  = 1/M sum_r (x_rc - mean_c)^2      biased
+//   s_c    = sqrt(var_c + eps)
+//   h      = (x - mean) / s
+//   y      = h weight + bias
 //
 //   db = sum_r dy     dw = sum_r dy h     dx = weight / s (dy - db / M - h dw / M)
 //
 //   x (..., C)   weight, bias (C) or undefined (1 and 0)   y like x   mean, var (C), no gradient
 //
-// batch_norm_grad is that backward pass, fused, and itself differentiable (its reference recomputes
-// mean and var from x). batch_norm_eval uses given mean and var, and is differentiable in all five
-// inputs. Errors: ShapeError where weight, bias, mean or var is not (C,) or M is 0; DTypeError for
-// mixed or non-float dtypes.
+// batch_norm_grad is that backward pass, fused, and itself differentiable: its reference recomputes
+// mean and var from x. batch_norm_eval uses given mean and var and is differentiable in all five
+// inputs.
+//
+// Errors: ShapeError where weight, bias, mean or var is not (C,) or M is 0; DTypeError for mixed or
+// non-float dtypes.
 #pragma once
 
 #include <cstdint>

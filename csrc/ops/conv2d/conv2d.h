@@ -1,18 +1,18 @@
 // The convolution family, closed under differentiation: each one's vjp is the other two.
 //
-//   conv2d              y[n,i,j,o] = sum_{r,s,c} x[n, i sh - ph + r dh, j sw - pw + s dw, c]
-//   w[r,s,c,o] conv_transpose2d    its adjoint in x: the same formula, scattered from y to x
-//   conv2d_weight_grad  its adjoint in w: w[r,s,c,o] = sum_{n,i,j} x[n, i sh - ph + r dh, ..., c]
-//   y[n,i,j,o]
+//   conv2d              y[n,i,j,o] = sum_{r,s,c} x[n, u(i,r), v(j,s), c] w[r,s,c,o]
+//   conv_transpose2d    its adjoint in x: the same formula, scattered from y to x
+//   conv2d_weight_grad  its adjoint in w: w[r,s,c,o] = sum_{n,i,j} x[n, u(i,r), v(j,s), c] y[n,i,j,o]
 //
-//   x (N, H, W, C)   w (kh, kw, C / groups, O)   y (N, H', W', O)   H' = floor((H + 2 ph - dh (kh -
-//   1) - 1) / sh) + 1
+//   u(i,r) = i sh - ph + r dh,  v(j,s) = j sw - pw + s dw;  x is zero outside the image
+//   x (N, H, W, C)   w (kh, kw, C / groups, O)   y (N, H', W', O)
+//   H' = floor((H + 2 ph - dh (kh - 1) - 1) / sh) + 1
 //
 // conv_transpose2d's input plays y, its output plays x: weight (kh, kw, C_out / groups, C_in),
 // output extent (H' - 1) sh - 2 ph + dh (kh - 1) + 1 + output_padding, 0 <= output_padding < sh.
-// Outside the image x is zero. groups split the channels of x and y alike: group g of y sees group
-// g of x only. Errors: ShapeError naming shapes and what does not fit; DTypeError for mixed or
-// non-float dtypes.
+// groups split the channels of x and y alike: group g of y sees group g of x only.
+//
+// Errors: ShapeError naming shapes and what does not fit; DTypeError for mixed or non-float dtypes.
 #pragma once
 
 #include "gemm/gemm.h"

@@ -1,13 +1,13 @@
-// Shape ops: they move elements and compute nothing. For each, the vjp is another of them:
+// Shape ops: they move elements and compute nothing. The vjp of each is another of them:
 //
-//   op             y                                                  vjp
-//   reshape        the same elements, row-major (an alias)            reshape back
-//   broadcast_to   x repeated along axes of extent 1 and new ones     sum_to (reduce/)
-//   transpose      y[i_axes[0], i_axes[1], ...] = x[i_0, i_1, ...]    transpose by the inverse
-//   permutation slice          y[i] = x[start + i step]                           unslice unslice
-//   y[start + i step] = x[i], zero elsewhere           slice concat         the inputs one after
-//   another along an axis         slices pad            zeros around x: an unslice with step 1
-//   slice
+//   op            y                                                vjp
+//   reshape       the same elements, row-major (an alias)          reshape back
+//   broadcast_to  x repeated along axes of extent 1 and new ones   sum_to (reduce/)
+//   transpose     y[i[axes[0]], i[axes[1]], ...] = x[i]            the inverse permutation
+//   slice         y[i] = x[start + i step]                         unslice
+//   unslice       y[start + i step] = x[i], zero elsewhere         slice
+//   concat        the inputs one after another along an axis       slices
+//   pad           zeros around x: an unslice with step 1           slice
 //
 // All work for every dtype. Errors: ShapeError naming the shapes.
 #pragma once
