@@ -1,0 +1,16 @@
+"""All cases, one an operation: what test_ops.py checks and the benchmarks time.
+
+A room's cases stand in ops/<room>_cases.py; a new operation adds one line there. The test run fails
+when a registered operation has no case, or a case no registered operation.
+"""
+
+from __future__ import annotations
+
+from ops import elementwise_cases, gemm_cases, reduce_cases
+from ops.case import Case, Example
+
+__all__ = ["CASES", "Case", "Example"]
+
+CASES: dict[str, Case] = {
+    case.name: case for room in (elementwise_cases, reduce_cases, gemm_cases) for case in room.CASES
+}

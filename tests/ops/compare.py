@@ -1,0 +1,147 @@
+"""One example of one op: the engine against the reference at orders 0, 1 and 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import pygan as pg
+from ops.case import Case, Example
+from pygan.testing import assert_close, magnitude_scale, perturbation_scale
+
+ORDERS = (0, 1, 2)
+
+
+@dataclass
+class Table:
+    """What a run has checked: (op, order) -> number of examples and worst error over its bound."""
+
+    rows: dict[str, dict[int, list[float]]] = field(default_factory=dict)
+    raising: set[str] = field(default_factory=set)  # declared non-differentiable, and seen to raise
+
+    def add(self, name: str, order: int, ratio: float) -> None:
+        cell = self.rows.setdefault(name, {}).setdefault(order, [0, 0.0])
+        cell[0] += 1
+        cell[1] = max(cell[1], ratio)
+
+    def empty_cells(self, names: list[str]) -> list[str]:
+        return [
+            f"{name} order {order}"
+            for name in names
+            for order in ORDERS
+            if order not in self.rows.get(name, {}) and not (order and name in self.raising)
+        ]
+
+    def lines(self) -> list[str]:
+        lines = [f"{'op':<20}" + "".join(f"{f'order {k}':>18}" for k in ORDERS)]
+        for name in sorted(self.rows):
+            cells = []
+            for k in ORDERS:
+                if k in self.rows[name]:
+                    count, worst = self.rows[name][k]
+                    cells.append(f"{int(count):>9} {worst:>8.2g}")
+                else:
+                    cells.append("raises" if name in self.raising else "-")
+            lines.append(f"{name:<20}" + "".join(f"{c:>18}" for c in cells))
+        return lines
+
+
+TABLE = Table()
+
+
+def floating(x: np.ndarray) -> bool:
+    return np.issubdtype(np.asarray(x).dtype, np.floating)
+
+
+def outputs_of(y: object) -> list:
+    return list(y) if isinstance(y, tuple | list) else [y]
+
+
+class Orders:
+    """The reference's forward, vjp and vjp2 as functions of flat lists of arrays.
+
+    order 0: x... -> y...   order 1: (dy..., x...) -> dx...   order 2: (ddx..., dy..., x...)
+    -> (ddy..., dx...). x counts integer inputs too, dx and ddx do not.
+    """
+
+    def __init__(self, case: Case, example: Example, forward: Callable | None = None) -> None:
+        reference = case.reference
+        self.hyper = example.hyper
+        self.forward = forward or reference.forward
+        self.vjp, self.vjp2 = reference.vjp, reference.vjp2
+        self.dys = case.outputs
+        self.wanted = sum(floating(x) for x in example.inputs)
+
+    def __call__(self, order: int, *args: np.ndarray) -> tuple[np.ndarray, ...]:
+        if order == 0:
+            return tuple(outputs_of(self.forward(*args, **self.hyper)))
+        ddx, args = (args[: self.wanted], args[self.wanted :]) if order == 2 else ((), args)
+        dy, x = args[: self.dys], args[self.dys :]
+        dy = dy[0] if self.dys == 1 else dy
+        y = self.vjp2(ddx, dy, *x, **self.hyper) if order == 2 else self.vjp(dy, *x, **self.hyper)
+        return tuple(y)
+
+
+def engine_orders(case: Case, example: Example, dys: list, ddxs: list) -> list[list[np.ndarray]]:
+    """The engine's outputs, first order and second order, in the reference's arrangement."""
+    xs = [pg.tensor(x, requires_grad=floating(x)) for x in example.inputs]
+    outputs = outputs_of(case.call(*xs, **example.hyper))
+    results = [[y.numpy() for y in outputs]]
+    if not dys:
+        return results
+    ys, wanted = outputs[: case.outputs], [x for x in xs if x.requires_grad]
+    dout = [pg.tensor(d, requires_grad=True) for d in dys]
+    dxs = pg.grad(ys, wanted, dout, create_graph=True)
+    results.append([d.numpy() for d in dxs])
+    second = pg.grad(list(dxs), [*dout, *wanted], [pg.tensor(d) for d in ddxs])
+    return [*results, [d.numpy() for d in second]]
+
+
+def wide(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    return [a.astype(np.float64) if floating(a) else a for a in arrays]
+
+
+def compare(case: Case, example: Example, seed: int, table: Table = TABLE) -> None:
+    """Raises AssertionError where the engine is not as good as the precision allows."""
+    rng = np.random.default_rng(seed)
+    orders = Orders(case, example)
+    x = list(example.inputs)
+    y = orders(0, *x)
+    differentiable = case.differentiable and floating(y[0]) and orders.wanted > 0
+    # Random cotangents, never ones: a wrong sign or a missing factor must show.
+    dys = [rng.standard_normal(v.shape).astype(v.dtype) for v in y[: case.outputs]]
+    ddxs = [rng.standard_normal(v.shape).astype(v.dtype) for v in x if floating(v)]
+    if not differentiable:
+        dys = ddxs = []
+    results = engine_orders(case, example, dys, ddxs)
+    arguments = [x, [*dys, *x], [*ddxs, *dys, *x]]
+    for order, actual in enumerate(results):
+        same = orders(order, *arguments[order])
+        what = f"{case.name} order {order} {example}"
+        assert len(actual) == len(same), f"{what}: {len(actual)} results, expected {len(same)}"
+        if order in case.exact:
+            for i, (a, b) in enumerate(zip(actual, same, strict=True)):
+                assert a.dtype == b.dtype, f"{what}: result {i} is {a.dtype}, expected {b.dtype}"
+                np.testing.assert_array_equal(a, b, err_msg=f"{what}: result {i}", strict=True)
+            table.add(case.name, order, 0.0)
+            continue
+        args = wide(arguments[order])
+        truth = orders(order, *args)
+        scales = scale_of(case, example, order, args, rng)
+        ratio = 0.0
+        for i, (a, t, s) in enumerate(zip(actual, truth, same, strict=True)):
+            ratio = max(ratio, assert_close(a, t, s, scales[i], f"{what}: result {i}"))
+        table.add(case.name, order, ratio)
+
+
+def scale_of(
+    case: Case, example: Example, order: int, args: list, rng: np.random.Generator
+) -> list:
+    if case.scale == "absolute":
+        like = case if case.scale_of is None else Case(case.scale_of, case.draw)
+        orders = Orders(like, example)
+        return magnitude_scale(lambda *a: orders(order, *a), args)
+    orders = Orders(case, example)
+    return perturbation_scale(lambda *a: orders(order, *a), args, rng)

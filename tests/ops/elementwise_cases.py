@@ -1,0 +1,88 @@
+"""Cases of elementwise, leaky_relu and losses."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ops.case import Case, Draw, Example, random, values
+from pygan.testing.strategies import broadcasting_shapes, fill, seeds, shapes
+
+ALL = frozenset((0, 1, 2))
+DTYPES = ("float32", "float64", "int64", "uint8", "bool")
+
+
+def binary(kinks: tuple[float, ...] = (), zeros: bool = False) -> Draw:
+    def draw_example(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+        pair = draw(broadcasting_shapes(limit=limit))
+        a, b = values(draw, pair, dtype)
+        if kinks:
+            b = fill(np.random.default_rng(draw(seeds)), pair[1], dtype, kinks=kinks, margin=0.3)
+        if zeros:
+            b = np.where(np.abs(b) < 0.7, b.dtype.type(0), b)
+        return Example((a, b))
+
+    return draw_example
+
+
+def unary(low: float = -2.0, high: float = 2.0, kinks: tuple[float, ...] = (), **hyper) -> Draw:
+    def draw_example(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+        x = values(draw, (draw(shapes(limit=limit)),), dtype, low, high, kinks)
+        return Example(x, {name: draw(strategy) for name, strategy in hyper.items()})
+
+    return draw_example
+
+
+def big_unary(**hyper) -> Example:
+    return Example((random((300, 1001)),), hyper)
+
+
+def draw_astype(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    source = draw(st.sampled_from((dtype, dtype, *DTYPES)))
+    low, high = (0, 200) if source == "uint8" else (-200, 200)
+    (x,) = values(draw, (draw(shapes(limit=limit)),), "float64", low, high)
+    target = draw(st.sampled_from(DTYPES))
+    if target == "uint8":
+        x = np.abs(x)  # what a negative float becomes there is the processor's choice
+    return Example((x.astype(source),), {"dtype": target})
+
+
+def draw_grad_pair(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape = draw(shapes(limit=limit))
+    dy, x = values(draw, (shape, shape), dtype, kinks=(0.0,))
+    return Example((dy, x), {"negative_slope": draw(slopes)})
+
+
+def draw_logits(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape = draw(shapes(limit=limit))
+    x, t = values(draw, (shape, shape), dtype, -6, 6)
+    return Example((x, (t + 6) / 12))
+
+
+slopes = st.sampled_from((0.0, 0.01, 0.2, 1.0, -0.5))
+numbers = st.sampled_from((0.0, 1.0, -1.0, 0.1, 3.0, -2.5))
+positive = unary(0.1, 4.0)
+off_zero = unary(kinks=(0.0,))
+
+CASES = [
+    Case("add", binary(), scale="absolute"),
+    Case("sub", binary(), scale="absolute", scale_of="add"),
+    Case("mul", binary(), scale="absolute"),
+    Case("div", binary(kinks=(0.0,))),
+    Case("divide_no_nan", binary(zeros=True), smooth=binary(kinks=(0.0,))),
+    Case("neg", unary(), exact=ALL),
+    Case("exp", unary(-4, 4)),
+    Case("log", positive),
+    Case("sqrt", positive),
+    Case("square", unary(), scale="absolute"),
+    Case("tanh", unary(-3, 3), big=big_unary),
+    Case("sigmoid", unary(-6, 6)),
+    Case("softplus", unary(-6, 6)),
+    Case("scale", unary(a=numbers), scale="absolute"),
+    Case("shift", unary(a=numbers)),
+    Case("astype", draw_astype, exact=ALL, smooth=unary(dtype=st.just("float64"))),
+    Case("leaky_relu", unary(kinks=(0.0,), negative_slope=slopes), exact=ALL, big=big_unary),
+    Case("leaky_relu_grad", draw_grad_pair, exact=ALL),
+    Case("relu", off_zero, exact=ALL),
+    Case("bce_with_logits", draw_logits, flops=lambda e, y: 5.0 * y[0].size),
+]

@@ -1,0 +1,146 @@
+"""Every registered operation at orders 0, 1 and 2: against the reference, and by differences.
+
+A room's own file, ops/test_<room>.py, adds what its operations promise beyond that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import CASES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ops.case import SMALL, Example
+from ops.compare import TABLE, Table, compare, engine_orders, floating, outputs_of
+
+import pygan as pg
+from pygan.testing import check_grads
+from pygan.testing.strategies import float_dtypes, seeds
+
+REGISTERED = pg._core.registered_ops()
+DIFFERENTIABLE = sorted(name for name, case in CASES.items() if case.differentiable)
+RANDOM = sorted(name for name, case in CASES.items() if not case.differentiable)
+BIG = sorted(name for name, case in CASES.items() if case.big)
+
+
+def test_every_registered_op_has_a_case_and_back() -> None:
+    cases = {name for name, case in CASES.items() if not case.composite}
+    assert cases == set(REGISTERED), "add the missing case to ops/<room>_cases.py, or the op"
+    for name, case in CASES.items():
+        if not case.composite:
+            assert REGISTERED[name]["differentiable"] == case.differentiable, name
+            assert "cpu" in REGISTERED[name]["devices"], name
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(data=st.data())
+def test_against_reference(name: str, data: st.DataObject) -> None:
+    case = CASES[name]
+    example = data.draw(case.examples(data.draw(float_dtypes)))
+    compare(case, example, data.draw(seeds))
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+@given(data=st.data())
+@settings(max_examples=max(4, settings.default.max_examples // 25))
+def test_against_differences(name: str, data: st.DataObject) -> None:
+    case = CASES[name]
+    example = data.draw(case.examples("float64", data.draw(st.sampled_from((SMALL, 200))), True))
+
+    def f(*xs: pg.Tensor) -> list:
+        return outputs_of(case.call(*xs, **example.hyper))[: case.outputs]
+
+    check_grads(f, example.inputs, order=2, name=f"{name} {example}")
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_declared_non_differentiable_and_raises(name: str) -> None:
+    case = CASES[name]
+    key = pg.tensor(np.array([1, 2, 3], np.int64))
+    with pytest.raises(pg.Error, match=r"requires? (a )?grad"):
+        key.requires_grad_(True)
+    y = case.call(key, shape=(4,), dtype="float32")
+    assert not y.requires_grad
+    with pytest.raises(pg.Error, match="require"):
+        pg.grad(y, [key], [y])
+    TABLE.raising.add(name)
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_threads_do_not_change_a_bit(name: str) -> None:
+    case = CASES[name]
+    example: Example = case.big()
+    before = pg.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 4):
+            pg.set_num_threads(threads)
+            rng = np.random.default_rng(0)
+            xs = [pg.tensor(x) for x in example.inputs]
+            ys = outputs_of(case.call(*xs, **example.hyper))[: case.outputs]
+            dys = [rng.standard_normal(y.shape).astype(np.float32) for y in ys]
+            ddxs = [rng.standard_normal(x.shape).astype(np.float32) for x in example.inputs]
+            results.append(engine_orders(case, example, dys, ddxs))
+    finally:
+        pg.set_num_threads(before)
+    for threads, other in zip((2, 4), results[1:], strict=True):
+        for order, (a, b) in enumerate(zip(results[0], other, strict=True)):
+            for i, (x, y) in enumerate(zip(a, b, strict=True)):
+                same = np.array_equal(x.view(np.uint8), y.view(np.uint8))
+                assert same, f"{name} order {order} result {i}: {threads} threads change its bits"
+
+
+@pytest.mark.parametrize("name", [n for n in BIG if n in ("matmul", "conv2d", "sum", "batch_norm")])
+def test_big_examples_against_reference(name: str) -> None:
+    case = CASES[name]
+    compare(case, case.big(), seed=1)
+
+
+@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if CASES[n].flops])
+def test_traced_flops(name: str) -> None:
+    case = CASES[name]
+    if case.big is None:
+        pytest.skip("no large example")
+    example = case.big()
+    with pg.trace() as events:
+        ys = outputs_of(case.call(*(pg.tensor(x) for x in example.inputs), **example.hyper))
+    event = next(e for e in events if e["op"] == name)
+    outputs = tuple(y.numpy() for y in ys)
+    assert event["flops"] == case.count_flops(example, outputs)
+    assert event["bytes"] == case.count_bytes(example, outputs)
+
+
+def test_table_has_no_empty_cell(request: pytest.FixtureRequest) -> None:
+    ran = {item.name for item in request.session.items}
+    if not all(f"test_against_reference[{name}]" in ran for name in CASES):
+        pytest.skip("only some operations were selected")
+    assert TABLE.empty_cells(sorted(CASES)) == []
+
+
+def test_empty_cells_are_seen() -> None:
+    table = Table()
+    table.add("add", 0, 0.1)
+    table.raising.add("uniform")
+    assert table.empty_cells(["add", "uniform"]) == [
+        "add order 1",
+        "add order 2",
+        "uniform order 0",
+    ]
+
+
+def test_no_float_op_is_left_undifferentiated() -> None:
+    for name in DIFFERENTIABLE:
+        example = CASES[name].examples("float64", SMALL, True)
+        assert any(floating(x) for x in _any_example(example).inputs), name
+
+
+def _any_example(strategy: st.SearchStrategy) -> Example:
+    found: list[Example] = []
+
+    @given(strategy)
+    @settings(max_examples=1, derandomize=True, database=None)
+    def draw(example: Example) -> None:
+        found.append(example)
+
+    draw()
+    return found[0]
