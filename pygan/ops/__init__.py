@@ -8,6 +8,5 @@ from pygan._core import ops as _native
 from pygan._core.ops import *  # noqa: F403
 from pygan.ops.gradient_penalty import gradient_penalty
 
-__all__ = sorted(  # noqa: PLE0605
-    [name for name in vars(_native) if not name.startswith("_")] + ["gradient_penalty"]
-)
+__all__ = ["gradient_penalty"]
+__all__ += [name for name in vars(_native) if not name.startswith("_")]

@@ -1,0 +1,1 @@
+"""Timings of the engine: `python -m benchmarks --help`."""
