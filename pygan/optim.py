@@ -163,7 +163,7 @@ class SGD(Optimizer):
 
     Args:
         params, lr: as in `Optimizer`.
-        momentum: in [0, 1); 0 keeps no b.
+        momentum: in [0, 1).
         weight_decay: L2 penalty's factor.
         nesterov: look ahead by one momentum step; needs momentum.
 
@@ -184,7 +184,8 @@ class SGD(Optimizer):
         if nesterov and not self.momentum:
             raise ConfigError("SGD: nesterov needs momentum > 0")
         self.nesterov = bool(nesterov)
-        self._momenta = _zeros_like(self.params) if self.momentum else []
+        # The kernel writes b in any case; without momentum it is no state.
+        self._momenta = _zeros_like(self.params)
 
     def step(self) -> None:
         todo = self._with_grad()
@@ -192,12 +193,14 @@ class SGD(Optimizer):
             _core.sgd_(
                 [self.params[i] for i, _ in todo],
                 [grad for _, grad in todo],
-                [self._momenta[i] for i, _ in todo] if self._momenta else [],
+                [self._momenta[i] for i, _ in todo],
                 _hyper(self.lr, self.momentum, self.weight_decay, float(self.nesterov)),
             )
 
     def _state(self) -> dict[str, Tensor]:
-        return {f"momentum/{n}": b for n, b in zip(self.names, self._momenta, strict=False)}
+        if not self.momentum:
+            return {}
+        return {f"momentum/{n}": b for n, b in zip(self.names, self._momenta, strict=True)}
 
 
 class Adam(Optimizer):

@@ -223,7 +223,7 @@ def test_to_changes_the_dtype_in_place() -> None:
     opt.step()
     assert not np.array_equal(net[4].weight.numpy(), values[4].astype("float64"))
     assert net.to("cpu").to("float32")[0].weight.dtype == "float32"
-    for bad in ("float16", "int64", "gpu", 3):
+    for bad in ("float16", "int64", "gpu", 3, None):
         with pytest.raises(pg.DTypeError, match="to: expected 'float32', 'float64' or a device"):
             net.to(bad)
 

@@ -39,6 +39,17 @@ def _as_tensor(data: Any) -> Tensor:
     return data.detach() if isinstance(data, Tensor) else pg.tensor(data)
 
 
+def _float_dtype(target: Any) -> np.dtype:
+    if target is not None:  # which NumPy would read as float64
+        try:
+            dtype = np.dtype(target)
+        except TypeError:
+            dtype = np.dtype(object)
+        if dtype in _FLOATS:
+            return dtype
+    raise DTypeError(f"to: expected 'float32', 'float64' or a device, got {target!r}")
+
+
 class Parameter(Tensor):
     """A tensor that is trained, once it is an attribute of a `Module`.
 
@@ -210,18 +221,12 @@ class Module:
             DeviceError: a device that is not available.
         """
         to_device = isinstance(target, str) and target in _DEVICES
-        if not to_device:
-            try:
-                target = np.dtype(target)
-            except TypeError:
-                target = None
-            if target not in _FLOATS:
-                raise DTypeError("to: expected 'float32', 'float64' or a device")
+        dtype = None if to_device else _float_dtype(target)
         for tensor in self._state().values():
             if to_device and tensor.device != target:
                 tensor.set_(pg.tensor(tensor.numpy(), device=target))
-            elif not to_device and tensor.dtype != target and tensor.dtype in _FLOATS:
-                tensor.set_(tensor.detach().astype(target))
+            elif not to_device and tensor.dtype != dtype and tensor.dtype in _FLOATS:
+                tensor.set_(tensor.detach().astype(dtype))
         return self
 
     # ---------------------------------------------------------------- text
