@@ -1,0 +1,21 @@
+"""``pygan doctor``."""
+
+from __future__ import annotations
+
+__all__ = ["run"]
+
+
+def run() -> int:
+    """Print what was built and what this machine offers; the exit code."""
+    from pygan import _core
+    from pygan.train.machine import machine
+
+    facts = machine()
+    built = _core.build_info()
+    operations = _core.registered_ops()
+    derivable = sum(bool(entry["differentiable"]) for entry in operations.values())
+    facts["operations"] = f"{len(operations)}, {derivable} of them differentiable"
+    facts |= {str(key).replace("_", " "): value for key, value in built.items()}
+    for name, value in facts.items():
+        print(f"{name:<17} {value}")
+    return 0

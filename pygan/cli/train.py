@@ -1,0 +1,112 @@
+"""``pygan train``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from pygan.cli.console import listen, shown, warn
+from pygan.errors import ConfigError
+from pygan.train.signals import Stopped
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and say at the end what came of it; the exit code."""
+    if arguments.list:
+        return _list()
+    started = time.perf_counter()
+    settings = _settings(arguments)
+    listen()
+    from pygan.train import runs
+
+    if arguments.resume is not None:
+        for option in ("recipe", "out", "name"):
+            if getattr(arguments, option) is not None:
+                raise ConfigError(f"--resume goes on with a run as it is; leave out {option}")
+        current = runs.resume(arguments.resume, settings, warn=warn)
+    else:
+        out = Path("runs" if arguments.out is None else arguments.out)
+        current = runs.start(arguments.recipe or "default", settings, out=out, name=arguments.name)
+    _introduce(current)
+    try:
+        current.train()
+    except Stopped as stop:
+        print(f"stopped after step {stop.step} of {current.config.steps}; saved")
+        print(f"resume    pygan train --resume {shown(current.directory.path)}")
+        raise
+    _conclude(current, time.perf_counter() - started)
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> list[str]:
+    """Options that are short for settings, behind the explicit ones."""
+    settings = list(arguments.settings)
+    if arguments.data is not None:
+        settings.append(f"data.path={json.dumps(arguments.data, ensure_ascii=False)}")
+        if not arguments.data:
+            raise ConfigError("--data takes a path; leave it out for the embedded images")
+    for option in ("device", "steps", "seed"):
+        value = getattr(arguments, option)
+        if value is not None:
+            settings.append(f"{option}={value}")
+    return settings
+
+
+def _introduce(current: object) -> None:
+    from pygan.train.machine import cpu_name
+    from pygan.train.runs import Run
+
+    assert isinstance(current, Run)
+    import pygan as pg
+
+    trainer, config = current.trainer, current.config
+    height, width, channels = trainer.data.image_shape
+    colour = "grey" if channels == 1 else "RGB"
+    threads = pg.get_num_threads()
+    print(f"run       {shown(current.directory.path)}")
+    print(f"data      {trainer.data.name}: {len(trainer.data)} images {height}x{width} {colour}")
+    print(f"game      {config.game['name']}, {config.steps} steps of {config.batch_size} images")
+    print(f"machine   {cpu_name()}, {threads} {'thread' if threads == 1 else 'threads'}")
+    if trainer.step:
+        print(f"resuming  after step {trainer.step}")
+    print(flush=True)
+
+
+def _conclude(current: object, seconds: float) -> None:
+    from pygan.train.report import duration
+    from pygan.train.runs import Run
+
+    assert isinstance(current, Run)
+    directory, trainer = current.directory, current.trainer
+    scored = [row for row in directory.rows() if "swd" in row]
+    where = shown(directory.path)
+    print(f"trained   {trainer.step} steps in {duration(seconds)}")
+    if scored:
+        first, last = scored[0], scored[-1]
+        print(
+            f"swd       {last['swd']:.1f} (real images {last['swd_real']:.1f}; "
+            f"at step {first['step']}: {first['swd']:.1f})"
+        )
+    pictures = sorted(directory.samples.glob("step-*.png"))
+    if pictures:
+        print(f"picture   {shown(pictures[-1])}")
+    print(f"report    {shown(directory.report)}")
+    for name, digest in trainer.digests().items():
+        print(f"sha256    {name:<4}{digest}")
+    print(f"sample    pygan sample {where} -n 64 --seed 3")
+    longer = max(1, 2 * trainer.step)
+    print(f"go on     pygan train --resume {where} --steps {longer}")
+
+
+def _list() -> int:
+    from pygan.train import recipes
+
+    names = recipes.names()
+    for name in names:
+        description = recipes.load(name).get("description", "")
+        print(f"{name:<{max(map(len, names))}}  {description}")
+    return 0

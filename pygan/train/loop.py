@@ -1,0 +1,211 @@
+"""The loop around the steps: when to log, score, draw and save, and how to stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pygan.data import permutation
+from pygan.errors import CollapseError, ConfigError
+from pygan.train import state
+from pygan.train.pictures import grid, save_png
+from pygan.train.progress import Progress
+from pygan.train.signals import Stopped, StopSignals
+
+if TYPE_CHECKING:
+    from pygan.train.rundir import RunDirectory
+    from pygan.train.trainer import Trainer
+
+__all__ = ["GRID", "Intervals", "save_checkpoint", "train"]
+
+GRID = 64  # samples in a picture
+_ALIKE = 0.005  # of the real images' deviation: below it samples count as all the same
+_EARLY = 100  # steps before which an untrained generator, which draws all but nothing, is no collapse
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Steps between two lines of metrics, scores, pictures and checkpoints; each at least 1."""
+
+    log: int = 10
+    score: int = 1000
+    sample: int = 500
+    checkpoint: int = 500
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{field.name}_every must be a whole number >= 1, not {value!r}")
+
+
+def train(trainer: Trainer, steps: int, progress: bool | None) -> dict[str, Any]:
+    """Train ``steps`` more steps and leave in the run directory, if there is one, what it promises.
+
+    At a step that is due for several things they happen in the order line, picture, checkpoint, so
+    that a checkpoint never comes from a later step than the lines before it.
+    """
+    run, intervals = trainer.run, trainer.intervals
+    last = trainer.step + steps
+    clock = _Clock(0.0 if run is None else _begin(trainer, run))
+    row: dict[str, Any] = {}
+    # Without a directory there is nothing to save, so SIGTERM keeps its usual meaning.
+    caught = (signal.SIGINT,) if run is None else (signal.SIGINT, signal.SIGTERM)
+    with StopSignals(caught) as stop, Progress(trainer.step, last, progress) as bar:
+        if trainer.step == 0 and run is not None:
+            row = _line(trainer, clock, score=True)
+            _leave(trainer, run, row, picture=True)
+            bar.score(row)
+        while trainer.step < last and stop.received is None:
+            with clock.stepping():
+                losses = trainer.train_step()
+            clock.images += trainer.batch_size * trainer.game.n_critic
+            step = trainer.step
+            bar.step(step, losses, clock.rate)
+            final = step == last
+            scored = final or step % intervals.score == 0
+            if scored or step % intervals.log == 0:
+                # Without a directory only the caller sees scores, and only the last ones.
+                row = _line(trainer, clock, score=scored and (run is not None or final))
+                bar.score(row)
+                if run is not None:
+                    run.append(row)
+            if run is not None and (final or step % intervals.sample == 0):
+                _leave(trainer, run, None, picture=True)
+            if run is not None and (final or step % intervals.checkpoint == 0):
+                save_checkpoint(trainer, run)
+        if stop.received is not None:
+            if run is not None:
+                save_checkpoint(trainer, run)
+                _report(trainer, run)
+            raise Stopped(stop.received, trainer.step)
+    if run is not None:
+        _report(trainer, run)
+    if steps and trainer.step >= _EARLY:
+        _check_variety(trainer)
+    return row
+
+
+def save_checkpoint(trainer: Trainer, run: RunDirectory) -> None:
+    """Save the present step; the lines of metrics before it are made durable first."""
+    run.sync_metrics()
+    run.save(trainer.step, state.tensors(trainer), state.facts(trainer))
+
+
+class _Clock:
+    """Seconds of training, those before a resume included, and the speed since the last line."""
+
+    def __init__(self, before: float) -> None:
+        self._start = time.perf_counter() - before
+        self._stepped = 0.0
+        self.images = 0
+        self.rate: float | None = None
+
+    def total(self) -> float:
+        return time.perf_counter() - self._start
+
+    def stepping(self) -> _Clock:
+        return self
+
+    def __enter__(self) -> None:
+        self._entered = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._stepped += time.perf_counter() - self._entered
+        if self._stepped > 0:
+            self.rate = self.images / self._stepped if self.images else None
+
+    def lap(self) -> float | None:
+        """Images a second since the last lap, by the time spent in steps alone."""
+        rate = self.images / self._stepped if self._stepped > 0 and self.images else None
+        self.images, self._stepped = 0, 0.0
+        return rate
+
+
+def _begin(trainer: Trainer, run: RunDirectory) -> float:
+    """Bring the directory to the trainer's step; seconds that were trained before."""
+    run.make_folders()
+    # At step 0 the checkpoint comes before the first line, so that line is made again.
+    before = run.cut_back(trainer.step if trainer.step else -1)
+    if trainer.step == 0:
+        save_checkpoint(trainer, run)
+        images = trainer.data.images
+        chosen = permutation(len(images), 0, 0, "trainer.picture")[:GRID]
+        save_png(run.samples / "real.png", grid(images[chosen]), _scale(trainer))
+    return before
+
+
+def _line(trainer: Trainer, clock: _Clock, score: bool) -> dict[str, Any]:
+    loss_d, loss_g = trainer.losses or (None, None)
+    rate = clock.lap()
+    row: dict[str, Any] = {
+        "step": trainer.step,
+        "time_s": 0.0,
+        "loss_d": loss_d,
+        "loss_g": loss_g,
+        "images_per_s": None if rate is None else round(rate, 1),
+    }
+    if score:
+        row |= {key: round(value, 4) for key, value in trainer.score().items()}
+    row["time_s"] = round(clock.total(), 3)
+    return row
+
+
+def _leave(trainer: Trainer, run: RunDirectory, row: dict[str, Any] | None, picture: bool) -> None:
+    if row is not None:
+        run.append(row)
+    if picture:
+        path = run.samples / f"step-{trainer.step:06d}.png"
+        save_png(path, grid(trainer.fixed_samples(GRID)), _scale(trainer))
+        _report(trainer, run)
+
+
+def _scale(trainer: Trainer) -> int:
+    """Small images are enlarged in pictures, so that a person sees them without zooming."""
+    return max(1, min(4, 64 // max(trainer.data.image_shape[:2])))
+
+
+def _report(trainer: Trainer, run: RunDirectory) -> None:
+    from pygan.train.machine import machine
+    from pygan.train.report import write_report
+
+    rows = run.rows()
+    scored = [row for row in rows if "swd" in row]
+    summary: dict[str, Any] = {"step": trainer.step, "data": trainer.data.name}
+    summary["training images"] = len(trainer.data)
+    if trainer.data.skipped:
+        summary["files left out"] = len(trainer.data.skipped)
+    if scored:
+        summary["swd"] = scored[-1]["swd"]
+        summary["swd of real images"] = scored[-1]["swd_real"]
+    if rows:
+        summary["seconds"] = rows[-1]["time_s"]
+    summary |= {f"sha256 {name}": value for name, value in trainer.digests().items()}
+    write_report(
+        run.path,
+        title=run.path.name,
+        config_toml=run.config.read_text("utf-8") if run.config.is_file() else "",
+        metrics=rows,
+        samples=[(int(p.stem[5:]), p) for p in sorted(run.samples.glob("step-*.png"))],
+        real_png=run.samples / "real.png",
+        machine=machine(),
+        summary=summary,
+    )
+
+
+def _check_variety(trainer: Trainer) -> None:
+    """Raises CollapseError where samples of different latents are all but the same picture."""
+    samples = trainer.fixed_samples(GRID).astype(np.float64)
+    real = trainer.data.images[: 16 * GRID].astype(np.float64)
+    deviation, of_real = (float(x.std(axis=0).mean()) for x in (samples, real))
+    if deviation < _ALIKE * of_real:
+        raise CollapseError(
+            f"step {trainer.step}: the generator has collapsed, its samples are all alike "
+            f"(deviation {deviation:.3g} where real images have {of_real:.3g}); "
+            "try another seed, a lower learning rate or game=wgan-gp"
+        )

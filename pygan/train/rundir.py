@@ -1,0 +1,256 @@
+"""The run directory: what training leaves behind, and how an interrupted run is found again.
+
+    runs/default-1/
+      config.toml                every setting, resolved
+      metrics.jsonl              one JSON object a line
+      samples/step-000500.png    grids of samples of the averaged generator
+      checkpoints/step-000500.safetensors
+      report.html
+
+A name is taken by ``mkdir``, so two runs never share a directory and none is ever reused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pygan.errors import CheckpointError, ConfigError
+from pygan.train import checkpoint
+from pygan.train.checkpoint import Checkpoint
+from pygan.train.config import Config
+from pygan.train.files import remove_leftovers, sync_directory, write_atomic
+
+__all__ = ["RunDirectory", "load_checkpoint"]
+
+KEPT = 2  # checkpoints: the newest, and one to fall back on
+_NAME = re.compile(r"step-(\d+)\.safetensors")
+_LOCK = ".lock"
+
+
+class RunDirectory:
+    """Paths of one run, and the few operations on its files that must not lose anything."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.toml"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.report = path / "report.html"
+        self._lock: int | None = None
+
+    @classmethod
+    def create(cls, parent: Path, recipe: str, name: str | None = None) -> RunDirectory:
+        """A fresh directory ``parent/name``, or ``parent/<recipe>-<next free number>``.
+
+        Raises ConfigError: ``name`` is taken or no plain name, or the folder cannot be made.
+        """
+        if name is not None and (
+            not name.strip() or name in (".", "..") or Path(name).name != name
+        ):
+            raise ConfigError(f"--name takes a plain name without slashes, not {name!r}")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            if name is not None:
+                (parent / name).mkdir()
+                return cls(parent / name)
+            taken = re.compile(re.escape(recipe) + r"-(\d+)")
+            numbers = [int(m[1]) for p in parent.iterdir() if (m := taken.fullmatch(p.name))]
+            number = max(numbers, default=0)
+            while True:
+                number += 1
+                with contextlib.suppress(FileExistsError):
+                    (parent / f"{recipe}-{number}").mkdir()
+                    return cls(parent / f"{recipe}-{number}")
+        except FileExistsError as error:
+            raise ConfigError(
+                f"{error.filename} exists; choose another --name, or go on with it by --resume"
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"cannot make {error.filename}: {error.strerror}") from None
+
+    def make_folders(self) -> None:
+        """Make the folders of samples and checkpoints where they are missing."""
+        try:
+            self.samples.mkdir(exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"cannot make {error.filename}: {error.strerror}") from None
+
+    def save_config(self, config: Config) -> None:
+        """Replace config.toml."""
+        head = "# Every setting of this run. `pygan train THIS_FILE` starts another one like it.\n"
+        write_atomic(self.config, [(head + config.to_toml()).encode()])
+
+    def load_config(self) -> dict[str, Any]:
+        """The table in config.toml. Raises CheckpointError: missing or unreadable."""
+        try:
+            return tomllib.loads(self.config.read_text("utf-8"))
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{self.path} has neither config.toml nor a checkpoint, so nothing of it can be "
+                "resumed; start again with: pygan train"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"cannot read {self.config}: {error}") from None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this directory; a killed one loses its lock."""
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield
+            return
+        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConfigError(f"{self.path} is being trained by another process") from None
+            yield
+        finally:
+            os.close(handle)
+
+    # Checkpoints
+
+    def checkpoint_path(self, step: int) -> Path:
+        return self.checkpoints / f"step-{step:06d}.safetensors"
+
+    def found(self) -> list[Path]:
+        """Checkpoints, the newest first."""
+        if not self.checkpoints.is_dir():
+            return []
+        files = [p for p in self.checkpoints.iterdir() if _NAME.fullmatch(p.name)]
+        return sorted(files, key=lambda p: int(_NAME.fullmatch(p.name)[1]), reverse=True)  # type: ignore[index]
+
+    def save(self, step: int, tensors: Mapping[str, Any], state: Mapping[str, Any]) -> Path:
+        """Write the checkpoint of ``step``; once it is safely on the disk, prune older ones."""
+        path = self.checkpoint_path(step)
+        checkpoint.write(path, tensors, state)
+        older = [p for p in self.found() if p.name != path.name]
+        for old in older[KEPT - 1 :]:
+            with contextlib.suppress(OSError):
+                old.unlink()
+        return path
+
+    def newest(self, warn: Callable[[str], None]) -> tuple[Path, Checkpoint] | None:
+        """The newest intact checkpoint, or None where none was written yet.
+
+        A broken one is named through ``warn`` and the one before it is used. Raises
+        CheckpointError when there are checkpoints and none is intact.
+        """
+        problems: list[str] = []
+        for path in self.found():
+            try:
+                loaded = checkpoint.read(path)
+            except CheckpointError as error:
+                problems.append(str(error))
+                continue
+            for problem in problems:
+                warn(f"{problem}; going back to {path.name}")
+            return path, loaded
+        if problems:
+            raise CheckpointError(f"no intact checkpoint in {self.path}: {'; '.join(problems)}")
+        return None
+
+    # Metrics
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, but for a last one that was cut off."""
+        try:
+            text = self.metrics.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        rows = []
+        for line in text.splitlines(keepends=True):
+            try:
+                row = json.loads(line) if line.endswith("\n") else None
+            except ValueError:
+                row = None
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
+        return rows
+
+    def cut_back(self, step: int) -> float:
+        """Drop what was logged and drawn after ``step``; the time_s of the last line that stays.
+
+        The lines come back when the steps are trained again, so that a resumed run's files tell
+        each step once.
+        """
+        remove_leftovers(self.path)
+        remove_leftovers(self.checkpoints)
+        kept = [row for row in self.rows() if row["step"] <= step]
+        write_atomic(self.metrics, [(json.dumps(row) + "\n").encode() for row in kept])
+        for path in self.samples.glob("step-*.png"):
+            if path.stem[5:].isdecimal() and int(path.stem[5:]) > step:
+                path.unlink()
+        for path in self.found():
+            # Broken, or not wanted any more: out of the way of the search, but not destroyed.
+            if int(path.stem[5:]) > max(step, 0):
+                os.replace(path, path.with_name(path.name + ".aside"))
+        sync_directory(self.path)
+        return float(kept[-1].get("time_s") or 0.0) if kept else 0.0
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one line to metrics.jsonl, in one write: a kill leaves it whole or not at all."""
+        line = (json.dumps(row, allow_nan=False) + "\n").encode()
+        try:
+            handle = os.open(self.metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                if os.write(handle, line) != len(line):
+                    raise OSError(28, "no space left on device")
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise CheckpointError(f"cannot write {self.metrics}: {error.strerror}") from error
+
+    def sync_metrics(self) -> None:
+        """Make the lines so far durable: a checkpoint must not survive a power cut they do not."""
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(self.metrics, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def load_checkpoint(
+    where: str, warn: Callable[[str], None]
+) -> tuple[RunDirectory, Path | None, Checkpoint | None]:
+    """The run that ``where`` names and its checkpoint.
+
+    ``where`` is a run directory, the name of one below ``runs``, or a checkpoint file. A file that
+    is named explicitly is used or refused; of a run, the newest intact checkpoint is taken (see
+    :meth:`RunDirectory.newest`), and None where none was written yet. Raises CheckpointError.
+    """
+    path = Path(where)
+    if path.is_file():
+        folder = path.resolve().parent
+        run = folder.parent if folder.name == "checkpoints" else folder
+        return RunDirectory(run), path, checkpoint.read(path)
+    if not path.is_dir() and Path(path.name) == path and (Path("runs") / path).is_dir():
+        path = Path("runs") / path
+    if not path.is_dir():
+        raise CheckpointError(f"no run and no checkpoint at {where}{_near(path)}")
+    run_dir = RunDirectory(path)
+    newest = run_dir.newest(warn)
+    return (run_dir, None, None) if newest is None else (run_dir, *newest)
+
+
+def _near(path: Path) -> str:
+    import difflib
+
+    parent = path.parent if path.parent != Path(".") else Path("runs")
+    if not parent.is_dir():
+        return ""
+    names = [p.name for p in parent.iterdir() if p.is_dir()]
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {parent / near[0]}?" if near else ""

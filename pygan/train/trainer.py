@@ -1,0 +1,297 @@
+"""Trainer: two networks, a game and images, and the whole state of training them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pygan as pg
+from pygan import Tensor
+from pygan.data import BatchOrder, Dataset, from_array, to_float
+from pygan.errors import ConfigError, NonFiniteError, ShapeError
+from pygan.games import Game, NonSaturating
+from pygan.metrics import swd, swd_real
+from pygan.nn import Module
+from pygan.optim import EMA
+from pygan.random import Stream
+from pygan.train import checkpoint, state
+from pygan.train.loop import Intervals, train
+from pygan.train.rundir import RunDirectory
+from pygan.train.sampling import generate
+from pygan.train.update import discriminator_update, generator_update
+
+__all__ = ["SCORED", "Trainer"]
+
+SCORED = 1000  # samples a score is computed from
+_SMALLEST = 7  # side of the score's patches
+_log = logging.getLogger("pygan.train")
+
+
+class Trainer:
+    """Trains ``G`` against ``D``.
+
+    >>> trainer = pg.Trainer(G, D, game=pg.games.WGANGP(), data=images, batch_size=64, seed=0)
+    >>> trainer.fit(steps=1000)
+    >>> pictures = trainer.sample(64)                # uint8 (64, H, W, C), from the averaged G
+
+    One step is ``game.n_critic`` updates of D and one of G, each of them a transaction: where a
+    loss or a gradient is not finite, NonFiniteError is raised and that update has changed nothing.
+    Everything that training depends on is in the state that :meth:`save` writes, so that N + M
+    steps are N steps, a save, a load and M steps, to the bit.
+
+    Args:
+        G: latents ``(N, latent)`` -> images ``(N, H, W, C)`` in [-1, 1].
+        D: images -> one row of outputs per image.
+        game: what they minimise; None for `pygan.games.NonSaturating`.
+        data: a `pygan.data.Dataset`, or an array ``(N, H, W[, C])``, uint8 or float in [-1, 1], of
+            which a tenth is held out for scores.
+        batch_size: real images (and fakes) an update; at least 1.
+        seed: of everything that training draws: latents, coefficients, order of the images. (The
+            networks' own seeds made their initial weights.)
+        ema_decay: of the average of G's weights that samples and scores are taken from.
+        latent: length of a latent vector; None: ``G.latent``.
+        run_dir: a directory, new or empty, for metrics.jsonl, samples, checkpoints and report.html;
+            None writes nothing.
+        log_every, score_every, sample_every, checkpoint_every: steps between lines, scores,
+            pictures and checkpoints of the run directory.
+
+    Raises:
+        ConfigError, ShapeError, DTypeError, DataError: arguments that do not fit together. G and D
+        are run once, on one image, to find that out before training.
+    """
+
+    def __init__(
+        self,
+        G: Module,
+        D: Module,
+        *,
+        game: Game | None = None,
+        data: Dataset | NDArray[Any],
+        batch_size: int = 64,
+        seed: int = 0,
+        ema_decay: float = 0.999,
+        latent: int | None = None,
+        run_dir: str | Path | None = None,
+        log_every: int = 10,
+        score_every: int = 1000,
+        sample_every: int = 500,
+        checkpoint_every: int = 500,
+    ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigError(f"batch_size must be a whole number >= 1, not {batch_size!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ConfigError(f"seed must be a whole number from 0 to 2^63 - 1, not {seed!r}")
+        if game is not None and not isinstance(game, Game):
+            raise ConfigError(
+                f"game must be a game such as pg.games.WGANGP(), not {game!r}; "
+                f"pg.games.get(name) makes one of: {', '.join(pg.games.names())}"
+            )
+        self.G, self.D = G, D
+        self.game = NonSaturating() if game is None else game
+        self.data = data if isinstance(data, Dataset) else from_array(data)
+        self.batch_size, self.seed = batch_size, seed
+        self.latent = _latent(G, latent)
+        self.dtype = G.parameters()[0].dtype
+        self.device = G.parameters()[0].device
+        self._check_shapes()
+        self.step = 0
+        self.losses: tuple[float, float] | None = None  # of the last step: D's, G's
+        self.opt_d = self.game.d_optimizer.build(_named(D))
+        self.opt_g = self.game.g_optimizer.build(_named(G))
+        self.ema = EMA(G, ema_decay)
+        self.order = BatchOrder(len(self.data), batch_size, seed)
+        self.streams = {name: Stream(seed, name) for name in ("trainer.latent", "trainer.alpha")}
+        self.config: dict[str, Any] | None = None  # of the recipe, where one made this trainer
+        self.fingerprint = _fingerprint(self.data)
+        self.swd_real: float | None = None
+        self.intervals = Intervals(log_every, score_every, sample_every, checkpoint_every)
+        self.run: RunDirectory | None = None if run_dir is None else _fresh(Path(run_dir))
+
+    # Training
+
+    def fit(self, steps: int, *, progress: bool | None = None) -> dict[str, Any]:
+        """Train ``steps`` more steps; the last line of metrics, with losses and scores.
+
+        ``progress`` shows a bar; None shows it on a terminal. SIGINT (and with a run directory
+        SIGTERM) let the current step finish and are then raised as a KeyboardInterrupt; with a run
+        directory a checkpoint is written first.
+
+        Raises NonFiniteError (nothing of that update was applied), CheckpointError (the disk
+        refuses), CollapseError (the final samples are all alike).
+        """
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+            raise ConfigError(f"steps must be a whole number >= 0, not {steps!r}")
+        return train(self, steps, progress)
+
+    def train_step(self) -> tuple[float, float]:
+        """One step of the game: D's loss (of its last update) and G's.
+
+        Raises NonFiniteError; the update that failed, and what it drew, is then undone.
+        """
+        self.G.train()
+        self.D.train()
+        loss_d = 0.0
+        for _ in range(self.game.n_critic):
+            with _Draws(self):
+                real = self._real()
+                z = self._latents(self.streams["trainer.latent"], self.batch_size)
+                alpha = self.streams["trainer.alpha"]
+                alphas = [
+                    alpha.uniform((self.batch_size,), self.dtype) for _ in self.game.penalties
+                ]
+                loss_d = discriminator_update(
+                    self.game, self.G, self.D, self.opt_d, real, z, alphas
+                )
+        with _Draws(self):
+            z = self._latents(self.streams["trainer.latent"], self.batch_size)
+            loss_g = generator_update(self.game, self.G, self.D, self.opt_g, z)
+            self.ema.update()
+        self.step += 1
+        self.losses = (loss_d, loss_g)
+        return self.losses
+
+    def _real(self) -> Tensor:
+        images = to_float(self.data.images[self.order.next()])
+        return pg.tensor(images, dtype=self.dtype, device=self.device)
+
+    def _latents(self, stream: Stream, count: int) -> Tensor:
+        z = stream.normal((count, self.latent), self.dtype)
+        return z if self.device == "cpu" else pg.tensor(z.numpy(), device=self.device)
+
+    # Samples and scores
+
+    def sample(self, count: int, seed: int = 0) -> NDArray[np.uint8]:
+        """Images of the averaged generator: uint8 ``(count, H, W, C)``.
+
+        The first k of them are the same for every ``count`` >= k. Raises NonFiniteError where the
+        generator makes NaN.
+        """
+        return self._sample(Stream(seed, "sample.latent"), count)
+
+    def fixed_samples(self, count: int) -> NDArray[np.uint8]:
+        """The samples that grids and scores show: the same latents at every step."""
+        return self._sample(Stream(self.seed, "trainer.score"), count)
+
+    def _sample(self, stream: Stream, count: int) -> NDArray[np.uint8]:
+        assert self.ema.module is not None
+        try:
+            return generate(self.ema.module, stream, count, self.latent)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"step {self.step}: {error}") from None
+
+    def score(self) -> dict[str, float]:
+        """``swd`` of 1,000 samples against the held-out images, and ``swd_real`` beside it.
+
+        Empty where the images are smaller than the patches that the score looks at (7x7).
+        """
+        if min(self.data.image_shape[:2]) < _SMALLEST:
+            return {}
+        if self.swd_real is None:
+            self.swd_real = swd_real(self.data.images, self.data.held_out)
+        value = swd(self.fixed_samples(SCORED), self.data.held_out)
+        return {"swd": value, "swd_real": self.swd_real}
+
+    # State
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the weights of G, D and the average of G, hexadecimal."""
+        arrays = state.tensors(self)
+        prefixes = {"G": "net/G/", "D": "net/D/", "EMA": "ema/"}
+        return {
+            name: checkpoint.digest({k: v for k, v in arrays.items() if k.startswith(prefix)})
+            for name, prefix in prefixes.items()
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint, atomically. Raises CheckpointError."""
+        checkpoint.write(Path(path), state.tensors(self), state.facts(self))
+
+    def load(self, path: str | Path) -> None:
+        """Take over a checkpoint of the same networks, data and settings.
+
+        Raises CheckpointError: the file is damaged or of another setup; nothing has changed then.
+        """
+        self.restore(checkpoint.read(Path(path)), str(path))
+
+    def restore(self, loaded: checkpoint.Checkpoint, where: str) -> None:
+        """As :meth:`load`, for a checkpoint that was read already; ``where`` names it in errors."""
+        for warning in state.restore(self, loaded, where):
+            _log.warning("%s", warning)
+
+    def _check_shapes(self) -> None:
+        image = self.data.image_shape
+        modes = [(m, m.training) for network in (self.G, self.D) for m in network.modules()]
+        self.G.eval()
+        self.D.eval()
+        try:
+            with pg.no_grad():
+                z = np.zeros((1, self.latent), self.dtype)
+                fake = self.G(pg.tensor(z, device=self.device))
+                if fake.shape != (1, *image):
+                    raise ShapeError(
+                        f"G makes images {fake.shape[1:]} (height, width, channels), "
+                        f"the data has {image}"
+                    )
+                out = self.D(fake)
+                if out.ndim < 1 or out.shape[0] != 1:
+                    raise ShapeError(f"D must return a row for each image, not {out.shape} for one")
+        finally:
+            for module, training in modes:
+                module.training = training
+
+
+class _Draws:
+    """Takes back what the block drew where it fails: an update that did not happen drew nothing."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def __enter__(self) -> None:
+        self.order = self.trainer.order.state_dict()
+        self.draws = {name: stream.draw for name, stream in self.trainer.streams.items()}
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is None:
+            return
+        self.trainer.order.load_state_dict(self.order)
+        for name, draw in self.draws.items():
+            self.trainer.streams[name].draw = draw
+        if isinstance(error, NonFiniteError):
+            error.args = (f"step {self.trainer.step + 1}, {error}",)
+
+
+def _latent(G: Module, latent: int | None) -> int:
+    found = getattr(G, "latent", None) if latent is None else latent
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise ConfigError("latent: pass the length of G's latent vectors, a whole number >= 1")
+    return found
+
+
+def _named(network: Module) -> Any:
+    named = network.named_parameters()
+    if not named:
+        raise ConfigError(f"{type(network).__name__} has no parameters to train")
+    return named
+
+
+def _fingerprint(data: Dataset) -> dict[str, Any]:
+    """What identifies the images: a resume with others would be another training."""
+    digest = hashlib.sha256()
+    for images in (data.images, data.held_out):
+        digest.update(np.ascontiguousarray(images))
+    return {"shape": list(data.images.shape), "sha256": digest.hexdigest()}
+
+
+def _fresh(path: Path) -> RunDirectory:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise ConfigError(f"run_dir {path} is not empty; name a new directory")
+    except OSError as error:
+        raise ConfigError(f"cannot use run_dir {path}: {error.strerror}") from None
+    return RunDirectory(path)

@@ -1,0 +1,122 @@
+"""One update of one network, as a transaction: it happens whole, or it changes nothing.
+
+Forward and backward write nothing that lasts: running statistics wait as pending values
+(:mod:`pygan.nn.pending`), and gradients come from ``pg.grad``, not from ``.grad``. One fused pass
+then looks whether the loss and every gradient are finite. Only after that are the statistics and
+the weights written, in place. Otherwise everything is dropped, and the same update runs once more
+under ``pg.check_finite()``, to name the first operation that made a NaN or an infinity.
+
+Everything that differs from step to step (images, latents, coefficients of penalties) comes in as
+an argument; these functions draw nothing and count nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+import pygan as pg
+from pygan import Tensor, _core
+from pygan.errors import NonFiniteError
+from pygan.games import Game
+from pygan.nn import Module, pending
+from pygan.optim import Optimizer
+
+__all__ = ["d_loss", "discriminator_update", "g_loss", "generator_update"]
+
+
+def d_loss(
+    game: Game, G: Module, D: Module, real: Tensor, z: Tensor, alphas: Sequence[Tensor]
+) -> Tensor:
+    """What D minimises on ``real`` (N, H, W, C) and latents ``z`` (N, latent): a scalar.
+
+    ``alphas`` holds the interpolation coefficients (N,) of each of the game's penalties.
+    """
+    # The fakes are constants here, and this update is D's alone: what the forward would write into
+    # G's running statistics is dropped.
+    with pg.no_grad(), pending.transaction():
+        fake = G(z).detach()
+    loss = game.d_loss(D(real), D(fake))
+    for penalty, alpha in zip(game.penalties, alphas, strict=True):
+        loss = loss + pg.ops.gradient_penalty(
+            D, real, fake, kind=penalty.kind, weight=penalty.weight, alpha=alpha
+        )
+    return loss
+
+
+def g_loss(game: Game, G: Module, D: Module, z: Tensor) -> Tensor:
+    """What G minimises on latents ``z`` (N, latent): a scalar. D's statistics stay as they are."""
+    fake = G(z)
+    with pending.transaction():
+        verdict = D(fake)
+    return game.g_loss(verdict)
+
+
+def discriminator_update(
+    game: Game,
+    G: Module,
+    D: Module,
+    optimizer: Optimizer,
+    real: Tensor,
+    z: Tensor,
+    alphas: Sequence[Tensor],
+) -> float:
+    """Update D's weights and statistics; the loss. Raises NonFiniteError, nothing changed then."""
+    return _update("discriminator", D, optimizer, lambda: d_loss(game, G, D, real, z, alphas))
+
+
+def generator_update(game: Game, G: Module, D: Module, optimizer: Optimizer, z: Tensor) -> float:
+    """Update G's weights and statistics; the loss. Raises NonFiniteError, nothing changed then.
+
+    D's weights get no gradients: only G's are asked for, so none of that work is done.
+    """
+    return _update("generator", G, optimizer, lambda: g_loss(game, G, D, z))
+
+
+def _update(
+    name: str, network: Module, optimizer: Optimizer, loss_of: Callable[[], Tensor]
+) -> float:
+    trained = [p for p in optimizer.params if p.requires_grad]
+    with pending.transaction() as values:
+        loss = loss_of()
+        grads = pg.grad(loss, trained)
+    if not _core.all_finite([loss, *grads]):
+        values.drop()
+        raise _diagnosis(name, network, trained, loss, grads, loss_of)
+    for parameter, gradient in zip(trained, grads, strict=True):
+        parameter.grad = gradient
+    values.commit()
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(loss.item())
+
+
+def _diagnosis(
+    name: str,
+    network: Module,
+    trained: Sequence[Tensor],
+    loss: Tensor,
+    grads: Sequence[Tensor],
+    loss_of: Callable[[], Tensor],
+) -> NonFiniteError:
+    """The same update again, checked op by op; the error that tells what went wrong first."""
+    bad_before = [key for key, t in network.state_dict().items() if not _finite(t)]
+    names = {id(p): key for key, p in network.named_parameters()}
+    found = [names.get(id(p), "?") for p, g in zip(trained, grads, strict=True) if not _finite(g)]
+    try:
+        with pending.transaction(), pg.check_finite():
+            pg.grad(loss_of(), trained)
+        what = "no operation makes it when the update is repeated"
+    except NonFiniteError as error:
+        what = str(error)
+    text = f"{name}: {what}"
+    if bad_before:
+        text += f"; {bad_before[0]} was not finite before the update"
+    elif _finite(loss) and found:
+        text += f"; the loss is finite, the gradient of {found[0]} is not"
+    return NonFiniteError(f"{text}; the update was not applied")
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(np.isfinite(tensor.detach().numpy()).all())
