@@ -29,7 +29,6 @@ def test_every_registered_op_has_a_case_and_back() -> None:
     for name, case in CASES.items():
         if not case.composite:
             assert REGISTERED[name]["differentiable"] == case.differentiable, name
-            assert "cpu" in REGISTERED[name]["devices"], name
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -86,8 +85,9 @@ def test_threads_do_not_change_a_bit(name: str) -> None:
     for threads, other in zip((2, 4), results[1:], strict=True):
         for order, (a, b) in enumerate(zip(results[0], other, strict=True)):
             for i, (x, y) in enumerate(zip(a, b, strict=True)):
-                same = np.array_equal(x.view(np.uint8), y.view(np.uint8))
-                assert same, f"{name} order {order} result {i}: {threads} threads change its bits"
+                assert x.tobytes() == y.tobytes(), (
+                    f"{name} order {order} result {i}: {threads} threads change its bits"
+                )
 
 
 @pytest.mark.parametrize("name", [n for n in BIG if n in ("matmul", "conv2d", "sum", "batch_norm")])
@@ -96,11 +96,9 @@ def test_big_examples_against_reference(name: str) -> None:
     compare(case, case.big(), seed=1)
 
 
-@pytest.mark.parametrize("name", [n for n in DIFFERENTIABLE if CASES[n].flops])
+@pytest.mark.parametrize("name", [n for n in BIG if CASES[n].flops])
 def test_traced_flops(name: str) -> None:
     case = CASES[name]
-    if case.big is None:
-        pytest.skip("no large example")
     example = case.big()
     with pg.trace() as events:
         ys = outputs_of(case.call(*(pg.tensor(x) for x in example.inputs), **example.hyper))

@@ -102,6 +102,8 @@ def with_layout(rng: np.random.Generator, x: np.ndarray, layout: str) -> np.ndar
     "sliced": a window of a larger array.
     """
     rest = np.nan if np.issubdtype(x.dtype, np.floating) else np.iinfo(np.int32).max
+    if x.ndim == 0:
+        return x
     if layout == "transposed":
         return np.asfortranarray(x)
     if layout == "reversed":

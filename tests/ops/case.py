@@ -38,7 +38,7 @@ class Case:
     engine(*tensors, **hyper): the call; None: ``pygan.ops.<name>``.
     scale: what the error bound is relative to: "absolute" where the op is (multi)linear, the op on
         absolute values (of the op ``scale_of``, where signs inside it would cancel them), else
-        "perturbation".
+        "perturbation"; or a function of the order and that order's arguments.
     exact: orders at which the engine must give NumPy's bits: it only moves or selects values.
     outputs: how many of the outputs, from the first, carry gradients.
     composite: a public function made of other ops, which has no registered op of its own.
@@ -50,7 +50,7 @@ class Case:
     name: str
     draw: Draw
     engine: Callable | None = None
-    scale: Literal["absolute", "perturbation"] = "perturbation"
+    scale: Literal["absolute", "perturbation"] | Callable[..., list[float]] = "perturbation"
     scale_of: str | None = None
     exact: frozenset[int] = frozenset()
     outputs: int = 1

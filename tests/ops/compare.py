@@ -139,6 +139,8 @@ def compare(case: Case, example: Example, seed: int, table: Table = TABLE) -> No
 def scale_of(
     case: Case, example: Example, order: int, args: list, rng: np.random.Generator
 ) -> list:
+    if callable(case.scale):
+        return case.scale(order, *args, **example.hyper)
     if case.scale == "absolute":
         like = case if case.scale_of is None else Case(case.scale_of, case.draw)
         orders = Orders(like, example)

@@ -19,7 +19,7 @@ def binary(kinks: tuple[float, ...] = (), zeros: bool = False) -> Draw:
         if kinks:
             b = fill(np.random.default_rng(draw(seeds)), pair[1], dtype, kinks=kinks, margin=0.3)
         if zeros:
-            b = np.where(np.abs(b) < 0.7, b.dtype.type(0), b)
+            b = np.where(np.abs(b) < 0.7, b.dtype.type(0), b)  # a third of them
         return Example((a, b))
 
     return draw_example
@@ -56,7 +56,7 @@ def draw_grad_pair(draw: st.DrawFn, dtype: str, limit: int) -> Example:
 def draw_logits(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     shape = draw(shapes(limit=limit))
     x, t = values(draw, (shape, shape), dtype, -6, 6)
-    return Example((x, (t + 6) / 12))
+    return Example((x, np.asarray((t + 6) / 12)))
 
 
 slopes = st.sampled_from((0.0, 0.01, 0.2, 1.0, -0.5))

@@ -49,9 +49,13 @@ def draw_weight_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
 
 
 def draw_batch(draw: st.DrawFn, dtype: str, limit: int) -> tuple:
-    """x (..., C) with at least two rows, and a seed for what else is (C,)"""
+    """x (..., C) of at least three rows, and numbers for what else is (C,).
+
+    Two rows become -1 and 1 whatever x is: the derivative is a difference of equal numbers, and
+    its relative error says nothing (test_batch_norm.py bounds it by what cancels).
+    """
     shape = draw(shapes(min_rank=1, max_rank=3, limit=limit // 4))
-    shape = (draw(st.sampled_from((2, 3, 4))), *shape)
+    shape = (draw(st.sampled_from((3, 4, 5))), *shape)
     offset = draw(st.sampled_from((0.0, 0.0, 3.0, -10.0)))
     (x,) = values(draw, (shape,), dtype, offset - 2, offset + 2)
     return x, np.random.default_rng(draw(seeds))
@@ -103,10 +107,12 @@ def draw_random(draw: st.DrawFn, dtype: str, limit: int) -> Example:
 
 
 def conv_flops(example: Example, outputs: tuple[np.ndarray, ...]) -> float:
-    """2 multiply-adds for each (tap, C_in, C_out of a group, position)"""
-    first, w = example.inputs
-    spatial = first if "output_padding" in example.hyper else outputs[0]
-    return 2.0 * spatial.size * math.prod(w.shape[:3])
+    """a multiplication and an addition for each position, tap and pair of channels"""
+    return 2.0 * outputs[0].size * math.prod(example.inputs[1].shape[:3])
+
+
+def conv_transpose_flops(example: Example, outputs: tuple[np.ndarray, ...]) -> float:
+    return 2.0 * example.inputs[0].size * math.prod(example.inputs[1].shape[:3])
 
 
 def weight_grad_flops(example: Example, outputs: tuple[np.ndarray, ...]) -> float:
@@ -139,7 +145,7 @@ CASES = [
         "conv_transpose2d",
         draw_conv_transpose2d,
         scale="absolute",
-        flops=conv_flops,
+        flops=conv_transpose_flops,
         big=lambda: Example((random((5, 9, 9, 48)), random((4, 4, 32, 48), seed=1)), STRIDE_2),
     ),
     Case(
