@@ -71,21 +71,19 @@ def test_equal_sets_score_zero_and_order_does_not_matter(fashion):
 
 def test_worse_images_score_higher(fashion):
     """Blur, noise, shuffled pixels and a constant, each far above real against real."""
-    real, held = fashion.images[:1000], fashion.held_out
+    real, held = fashion.images[:500], fashion.held_out[:500]
     base = swd(real, held)
-    assert base < 20
+    assert base < 25
     rng = np.random.default_rng(0)
     x = data.to_float(real)
     blurred = sum(np.roll(x, (i, j), (1, 2)) for i in range(-1, 2) for j in range(-1, 2)) / 9
     noisy = x + rng.normal(0, 0.2, x.shape).astype(np.float32)
-    shuffled = x.reshape(1000, -1)[:, rng.permutation(784)].reshape(x.shape)
+    shuffled = x.reshape(500, -1)[:, rng.permutation(784)].reshape(x.shape)
     scores = [swd(images, held) for images in (noisy, blurred, shuffled, 0 * x)]
-    # measured: real 10, noise 45, blur 64, shuffled 235, constant 765, one image 197
-    assert scores[0] > 3 * base
-    assert scores[1] > 4 * base
-    assert scores[2] > 10 * base
-    assert scores[3] > 50 * base
-    assert swd(np.repeat(real[:1], 1000, axis=0), held) > 10 * base  # one image again and again
+    scores.append(swd(np.repeat(real[:1], 500, axis=0), held))  # one image again and again
+    # measured: real 21, noise 53, blur 61, shuffled 238, constant 764, one image 190
+    floors = (40, 45, 160, 500, 130)
+    assert all(score > floor for score, floor in zip(scores, floors, strict=True)), scores
 
 
 def test_brightness_and_contrast_are_normalised_away_per_channel(fashion):
@@ -152,18 +150,16 @@ def test_positions_cover_the_image():
 
 
 def test_real_against_real(fashion):
-    """The mean of ten scores, each of other training images, near the 1,000-image noise floor."""
+    """The mean of ten scores, each of other training images."""
     score = swd_real(fashion.images, fashion.held_out)
-    assert 5 < score < 20
-    draws = [
-        swd(
-            fashion.images[data.permutation(6000, 0, d, "metrics.swd_real")[:1000]],
-            fashion.held_out,
-        )
-        for d in range(10)
-    ]
-    assert score == pytest.approx(np.mean(draws), rel=1e-12)
-    assert len(set(draws)) == 10
+    assert 5 < score < 20  # measured: 11
+    few, held = fashion.images[:60], fashion.held_out[:30]
+    draws = []
+    for d in range(10):
+        chosen = data.permutation(60, 7, d, "metrics.swd_real")
+        draws.append(swd(few[chosen], held, seed=7))
+    assert len(set(draws)) == 10  # the same images, but each draw meets other positions
+    assert swd_real(few, held, seed=7) == pytest.approx(np.mean(draws), rel=1e-12)
 
 
 def test_real_against_real_of_few_images(fashion):

@@ -39,6 +39,15 @@ void check_finite(const Op& op, const Arrays& arrays, const char* role) {
   }
 }
 
+// A failed allocation names the op that asked for it.
+Arrays run(const Op& op, const Arrays& in) {
+  try {
+    return op.eval(in);
+  } catch (const OutOfMemoryError& e) {
+    throw OutOfMemoryError(std::string(op.name()) + ": " + e.what());
+  }
+}
+
 }  // namespace
 
 Arrays evaluate(const Op& op, const Arrays& in) {
@@ -46,12 +55,12 @@ Arrays evaluate(const Op& op, const Arrays& in) {
   if (checking_finite()) check_finite(op, in, "was given a non-finite value: its input");
   const TraceSink& sink = current_trace_sink();
   if (!sink) {
-    Arrays out = op.eval(in);
+    Arrays out = run(op, in);
     if (checking_finite()) check_finite(op, out, "made a non-finite value: its output");
     return out;
   }
   const auto start = std::chrono::steady_clock::now();
-  Arrays out = op.eval(in);
+  Arrays out = run(op, in);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   if (checking_finite()) check_finite(op, out, "made a non-finite value: its output");
   TraceEvent e;

@@ -24,6 +24,7 @@ constexpr int64_t kTaskWork = 1 << 18;
 
 // Enough tasks to keep a large machine busy; C is then cut finer, or k is split.
 constexpr int64_t kWantedTasks = 32;
+constexpr int64_t kFewTasks = 8;
 
 // Elements of C that one task keeps in L2, and that all partial sums of a split k may take.
 constexpr int64_t kResidentC = 1 << 16;
@@ -86,10 +87,14 @@ Cut cut(int64_t m, int64_t n, int64_t k, bool gather_across, const Kernels<T>& k
     c.k_block = round_up(ceil_div(k, splits), kSlice);
     c.k_splits = ceil_div(k, c.k_block);
   }
-  while (blocks() * c.k_splits < wanted && m_block > 4 * kernel.mr) {
+  // Each block of rows reads all of B again: not below a hundred or so, but to have any tasks.
+  while (blocks() * c.k_splits < wanted && m_block > 8 * kernel.mr && m_block > 128) {
+    m_block = round_up(std::max<int64_t>(m_block / 2, 112), kernel.mr);
+  }
+  while (blocks() * c.k_splits < std::min(wanted, kFewTasks) && m_block > 2 * kernel.mr) {
     m_block = round_up(m_block / 2, kernel.mr);
   }
-  while (blocks() * c.k_splits < wanted && n_block > 2 * kernel.nr) {
+  while (blocks() * c.k_splits < std::min(wanted, kFewTasks) && n_block > 2 * kernel.nr) {
     n_block = round_up(n_block / 2, kernel.nr);
   }
   // Equal parts.

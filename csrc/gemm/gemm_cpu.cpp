@@ -44,16 +44,28 @@ void multiply_rows(const MultiplyArgs<T>& args, int64_t m_begin, int64_t m_count
   const auto compute = across ? any_tile<T, true> : any_tile<T, false>;
   // Slices before this one are full: only the last of `packed` may be short.
   const T* slice = args.packed + (k_begin - args.packed_k_begin) * args.packed_n;
-  for (int64_t j = args.n_begin; j < args.n_begin + args.n_count; j += kTileColumns<T>) {
+  const auto product = [&](int64_t i, int64_t j) {
     const int64_t columns = smaller(args.n_begin + args.n_count - j, kTileColumns<T>);
-    const bool in_place = args.in_place != nullptr && columns == kTileColumns<T>;
-    const T* b = in_place               ? args.in_place + k_begin * args.in_place_row + j
-                 : args.in_place != nullptr ? slice
-                                            : slice + j * k;
-    const int64_t b_stride = in_place ? args.in_place_row : kTileColumns<T>;
+    const T* b = slice + j * k;
+    int64_t b_stride = kTileColumns<T>;
+    if (args.in_place != nullptr) {
+      b = slice;
+      if (columns == kTileColumns<T>) {
+        b = args.in_place + k_begin * args.in_place_row + j;
+        b_stride = args.in_place_row;
+      }
+    }
+    compute(k, a + (across ? i : i * stride), stride, b, b_stride, result.data + j, c_offsets + i,
+            static_cast<int>(smaller(m_count - i, kTileRows)), static_cast<int>(columns), add);
+  };
+  const int64_t n_end = args.n_begin + args.n_count;
+  if (across) {  // A's tile is spread over many cache lines: keep it in L1, stream B
     for (int64_t i = 0; i < m_count; i += kTileRows) {
-      compute(k, a + (across ? i : i * stride), stride, b, b_stride, result.data + j, c_offsets + i,
-              static_cast<int>(smaller(m_count - i, kTileRows)), static_cast<int>(columns), add);
+      for (int64_t j = args.n_begin; j < n_end; j += kTileColumns<T>) product(i, j);
+    }
+  } else {
+    for (int64_t j = args.n_begin; j < n_end; j += kTileColumns<T>) {
+      for (int64_t i = 0; i < m_count; i += kTileRows) product(i, j);
     }
   }
 }

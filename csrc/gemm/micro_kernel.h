@@ -38,9 +38,19 @@ template <class T, int kRows, int kVectors, bool kAcross>
                             int rows,                  // <= kRows
                             int columns,               // <= kVectors * kLanes
                             bool add) {
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {  // C will be wanted in some thousand cycles
+    if (r >= rows) break;
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + c_offsets[r] + v * kLanes<T>, 1);
+  }
   Vector<T> sum[kRows][kVectors] = {};
   for (int64_t p = 0; p < k; ++p) {
     Vector<T> right[kVectors];
+    if constexpr (kRows <= 4) {  // few products a load, and b may lie in place, its rows far apart
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + 16 * b_stride + v * kLanes<T>);
+    }
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) right[v] = load(b + v * kLanes<T>);
 #pragma GCC unroll 16

@@ -58,8 +58,10 @@ struct Position {
   ++at.n;
 }
 
-// Patches are read from an image that is rarely in L1: fetch this many patches ahead.
+// Sources are rarely in L1, and their strides hide them from the hardware's prefetcher: fetch this
+// many lines ahead.
 constexpr int64_t kAhead = 4;
+constexpr int64_t kRowsAhead = 8;  // rows of a panel of B: short ones
 
 // Elements [begin, end) of one patch.
 template <class T>
@@ -113,7 +115,7 @@ void pack_lines(const Left<T>& left, int64_t line_begin, int64_t line_count, int
   const T* from = left.data + line_begin * left.line + begin * left.element;
   for (int64_t l = 0; l < line_count; ++l, to += stride, from += left.line) {
     if (left.element == 1) {
-      copy(to, from, count);
+      copy(to, from, count, kAhead * left.line);
     } else {
       for (int64_t e = 0; e < count; ++e) to[e] = from[e * left.element];
     }
@@ -136,7 +138,9 @@ void pack_right(const PackRightArgs<T>& args) {
     const T* from = right.data + (right.tap_offset ? right.tap_offset[tap] : 0) + p * right.row +
                     args.n_begin * right.col;  // (count, n_count)
     if (right.col == 1 && args.n_count == kColumns) {
-      for (int64_t q = 0; q < count; ++q) copy(to + q * kColumns, from + q * right.row, kColumns);
+      for (int64_t q = 0; q < count; ++q) {
+        copy(to + q * kColumns, from + q * right.row, kColumns, kRowsAhead * right.row);
+      }
     } else {
       // A transposed B is contiguous along k: a cache line of each column at a time.
       constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
