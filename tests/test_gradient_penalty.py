@@ -158,6 +158,16 @@ def test_gradients_of_every_weight_against_differences() -> None:
         assert (g.numpy() * direction).sum() == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
+def test_check_grads_to_second_order() -> None:
+    """P as a function of the weights of a two-layer critic: derivatives of order 1 and 2."""
+    x = pg.tensor(array(2, 3))
+
+    def value(w: pg.Tensor, v: pg.Tensor) -> pg.Tensor:
+        return penalty(lambda x: pg.ops.matmul(pg.ops.tanh(pg.ops.matmul(x, w)), v), x, x)
+
+    pg.testing.check_grads(value, [array(3, 4, seed=1), array(4, 1, seed=2)], order=2)
+
+
 def test_the_penalty_can_be_differentiated_again() -> None:
     """d/dw of |dP/dw|^2 for D(x) = x w: third derivatives of the critic."""
     w = nn.Parameter(array(4, 1))
