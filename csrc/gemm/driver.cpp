@@ -233,8 +233,9 @@ const Kernels<double>& kernels<double>() {
 template <class T>
 void run(const Problem<T>& problem) {
   if (problem.m <= 0 || problem.n <= 0) return;
+  const Left<T>& left = problem.left;
   const bool lines_along_k =
-      !problem.left.lines_are_columns && (problem.left.patches != nullptr || problem.left.element == 1);
+      !left.lines_are_columns && (left.patches != nullptr || left.element == 1);
   if (problem.n <= kThinColumns && lines_along_k) return run_thin(problem);
   for (int64_t n0 = 0; n0 < problem.n; n0 += kPackedColumns) {
     const int64_t n = std::min(kPackedColumns, problem.n - n0);

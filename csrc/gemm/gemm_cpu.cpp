@@ -100,7 +100,8 @@ constexpr Kernels<T> kKernels = {
     .nr = kTileColumns<T>,
     .block_rows = kBlockRows,
     .block_rows_across = kBlockRowsAcross,
-    .left_scratch = larger(kBlockRows * kLineStride<T>, kSlice * across_stride<T>(kBlockRowsAcross)),
+    .left_scratch =
+        larger(kBlockRows * kLineStride<T>, kSlice * across_stride<T>(kBlockRowsAcross)),
     .pack_right = pack_right<T>,
     .multiply = multiply<T>,
     .lanes = kLanes<T>,
