@@ -23,7 +23,7 @@ import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
 from pygan._suggest import unknown
-from pygan.errors import ConfigError
+from pygan.errors import ConfigError, DTypeError
 from pygan.nn.module import Module
 
 __all__ = ["EMA", "SGD", "Adam", "Optimizer", "check_settings", "get", "names"]
@@ -126,8 +126,21 @@ class Optimizer:
                 param.grad = None
 
     def step(self) -> None:
-        """Updates every parameter that has a gradient, in place."""
-        raise NotImplementedError(f"{type(self).__name__} does not define step")
+        """Updates every parameter that has a gradient, in place.
+
+        Raises:
+            DTypeError: the parameters changed their dtype since the optimizer was built.
+        """
+        try:
+            self._step()
+        except DTypeError as error:
+            raise DTypeError(
+                f"{type(self).__name__}: parameters, gradients and optimizer state differ in dtype; "
+                f"build the optimizer after Module.to ({error})"
+            ) from error
+
+    def _step(self) -> None:
+        raise NotImplementedError(f"{type(self).__name__} does not define _step")
 
     def _with_grad(self) -> list[tuple[int, Tensor]]:
         """(index, gradient) of the parameters that have one; the others are left alone."""
@@ -187,7 +200,7 @@ class SGD(Optimizer):
         # The kernel writes b in any case; without momentum it is no state.
         self._momenta = _zeros_like(self.params)
 
-    def step(self) -> None:
+    def _step(self) -> None:
         todo = self._with_grad()
         if todo:
             _core.sgd_(
@@ -245,7 +258,7 @@ class Adam(Optimizer):
         self._v = _zeros_like(self.params)
         self._steps = np.zeros(len(self.params), np.int64)
 
-    def step(self) -> None:
+    def _step(self) -> None:
         # One kernel call takes one t. All parameters share it unless some were skipped before.
         groups: dict[int, list[tuple[int, Tensor]]] = {}
         for i, grad in self._with_grad():

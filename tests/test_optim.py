@@ -241,6 +241,14 @@ def test_bad_values_name_the_argument(
         make(parameters())
 
 
+def test_an_optimizer_built_before_to() -> None:
+    layer = nn.Linear(2, 2)
+    optimizer = pg.optim.Adam(layer.parameters())
+    layer.to("float64")(pg.zeros((1, 2), "float64")).sum().backward()
+    with pytest.raises(pg.DTypeError, match=r"Adam: .* build the optimizer after Module\.to"):
+        optimizer.step()
+
+
 def test_bias_corrections_do_not_come_from_libm() -> None:
     for base in (0.0, 0.5, 0.9, 0.999):
         for t in (1, 2, 3, 100, 12345):
