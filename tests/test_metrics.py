@@ -7,6 +7,7 @@ from pygan import data
 from pygan.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
 from pygan.metrics import sliced_wasserstein as module
 from pygan.metrics import swd, swd_real
+from pygan.reference import random
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def slow_swd(a, b, seed):
     def patches(images):
         n, h, w, c = images.shape
         count = n * 32
-        words = module.random.words(module._key(seed, "metrics.swd.position"), count)
+        words = random.words(module.stream_key(seed, "metrics.swd.position"), count)
         words = words.reshape(-1, 2)[:count]
         rows = []
         for i in range(count):

@@ -6,9 +6,6 @@ MIT licence, see LICENSE.fashion-mnist beside it.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +42,10 @@ def embedded() -> Dataset:
     Raises:
         DataError: the file is missing or damaged.
     """
+    import gzip
+    import hashlib
+    import zlib
+
     try:
         # trailing garbage, a wrong CRC and a cut stream all raise; the digest sees what they miss
         content = bytearray(gzip.decompress(PATH.read_bytes()))

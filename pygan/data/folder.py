@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 QUOTA_FILES, QUOTA_SHARE = 10, 0.1
 _WARNINGS_SHOWN = 20
 _CHUNK = 256  # files decoded between two looks at the quota
-
-_log = logging.getLogger("pygan.data")
 
 
 def image_folder(
@@ -113,6 +110,7 @@ def _decode_all(
     files: list[Path], root: Path, size: tuple[int, int], channels: int | None
 ) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """uint8 (N, H, W, C) of the usable files in order, and (path, reason) of the others."""
+    import logging
     import warnings
     from concurrent.futures import ThreadPoolExecutor
 
@@ -142,7 +140,7 @@ def _decode_all(
             if len(skipped) > quota:
                 _raise_too_many(skipped, begin + len(part), len(files), quota, root)
     for line in _warning_lines(skipped, len(files)):
-        _log.warning("%s", line)
+        logging.getLogger("pygan.data").warning("%s", line)
     images = images[:count]
     if channels == 1 and not all_grey:
         images = _luma(images)

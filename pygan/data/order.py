@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from pygan.errors import CheckpointError, ConfigError, DataError
-from pygan.reference import random
 
 STREAM = "data.order"
 
@@ -21,15 +20,31 @@ def permutation(count: int, seed: int, draw: int, stream: str = STREAM) -> np.nd
     Raises:
         ConfigError: ``seed`` is not in [0, 2^64) or ``draw`` not in [0, 2^32).
     """
+    from pygan.reference import random
+
+    words = (
+        random.words(stream_key(seed, stream, draw), -(-count // 2))
+        .astype(np.uint64)
+        .reshape(-1, 2)[:count]
+    )
+    return np.argsort(words[:, 0] | words[:, 1] << np.uint64(32), kind="stable").astype(np.int64)
+
+
+def stream_key(seed: int, stream: str, draw: int = 0) -> np.ndarray:
+    """The key of one draw of a named stream as ``pygan.reference.random`` takes it: int64 ``(3,)``.
+
+    Raises:
+        ConfigError: ``seed`` is not in [0, 2^64) or ``draw`` not in [0, 2^32).
+    """
+    from pygan.reference import random
+
     if not 0 <= seed < 2**64:
         raise ConfigError(f"seed must be in [0, 2^64), got {seed}")
     if not 0 <= draw < 2**32:
         raise ConfigError(f"draw must be in [0, 2^32), got {draw}")
-    # random.words reads an int64 triple; its two 32-bit halves are those of the unsigned seed
+    # the triple is signed; what counts are the two 32-bit halves of the unsigned seed
     signed = seed - 2**64 if seed >= 2**63 else seed
-    key = np.array([signed, random.stream_id(stream), draw], np.int64)
-    words = random.words(key, -(-count // 2)).astype(np.uint64).reshape(-1, 2)[:count]
-    return np.argsort(words[:, 0] | words[:, 1] << np.uint64(32), kind="stable").astype(np.int64)
+    return np.array([signed, random.stream_id(stream), draw], np.int64)
 
 
 class BatchOrder:

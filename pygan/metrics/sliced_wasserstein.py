@@ -13,9 +13,8 @@ import os
 import numpy as np
 
 from pygan.data.dataset import to_float
-from pygan.data.order import permutation
-from pygan.errors import ConfigError, DTypeError, NonFiniteError, ShapeError
-from pygan.reference import random
+from pygan.data.order import permutation, stream_key
+from pygan.errors import DTypeError, NonFiniteError, ShapeError
 
 PATCH = 7
 PATCHES_PER_IMAGE = 32
@@ -106,21 +105,15 @@ def _check_pair(a: np.ndarray, b: np.ndarray) -> None:
         raise ShapeError(f"image sets differ in shape: {a.shape} and {b.shape}")
 
 
-def _key(seed: int, name: str) -> np.ndarray:
-    """Key of draw 0 of a named stream, int64 (3,): seed as its signed twin, stream, draw."""
-    if not 0 <= seed < 2**64:
-        raise ConfigError(f"seed must be in [0, 2^64), got {seed}")
-    signed = seed - 2**64 if seed >= 2**63 else seed
-    return np.array([signed, random.stream_id(name), 0], np.int64)
-
-
 def _patches(images: np.ndarray, seed: int) -> np.ndarray:
     """Normalised random patches: (N, H, W, C) -> float32 (32 N, 49 C)."""
+    from pygan.reference import random
+
     n, h, w, c = images.shape
     count = n * PATCHES_PER_IMAGE
     # A word's upper bits pick a position: floor(word * choices / 2^32). Words 2i and 2i+1 belong to
     # patch i, so the positions of image k do not depend on how many images there are.
-    words = random.words(_key(seed, "metrics.swd.position"), -(-count // 2))
+    words = random.words(stream_key(seed, "metrics.swd.position"), -(-count // 2))
     words = words.reshape(-1, 2)[:count].astype(np.uint64)
     y = (words[:, 0] * np.uint64(h - PATCH + 1) >> np.uint64(32)).astype(np.int64)
     x = (words[:, 1] * np.uint64(w - PATCH + 1) >> np.uint64(32)).astype(np.int64)
@@ -139,7 +132,11 @@ def _patches(images: np.ndarray, seed: int) -> np.ndarray:
 
 def _projections(width: int, seed: int) -> np.ndarray:
     """Uniform directions: float32 (512, width), rows of unit length (normalised Gaussians)."""
-    rows = random.normal(_key(seed, "metrics.swd.projection"), (PROJECTIONS, width), "float64")
+    from pygan.reference import random
+
+    rows = random.normal(
+        stream_key(seed, "metrics.swd.projection"), (PROJECTIONS, width), "float64"
+    )
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
