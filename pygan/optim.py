@@ -135,7 +135,7 @@ class Optimizer:
             self._step()
         except DTypeError as error:
             raise DTypeError(
-                f"{type(self).__name__}: parameters, gradients and optimizer state differ in dtype; "
+                f"{type(self).__name__}: parameters and optimizer state differ in dtype; "
                 f"build the optimizer after Module.to ({error})"
             ) from error
 

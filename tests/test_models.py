@@ -44,6 +44,14 @@ def test_supported_sizes_are_exactly_b_times_a_power_of_two() -> None:
             assert supported_size(h, w) == ((h, w) in known)
 
 
+def test_numpy_integers_are_whole_numbers() -> None:
+    critic = pg.models.DCGANDiscriminator(tuple(np.array([8, 8, 1])), width=np.int64(2))
+    assert critic.image_shape == (8, 8, 1)
+    assert all(type(extent) is int for extent in critic.image_shape)
+    with pytest.raises(pg.ConfigError, match="image size: height must be a whole number >= 1"):
+        split_size(0, 8)
+
+
 def test_nearest_sizes_are_nearest() -> None:
     known = [(b << n, c << n) for n in range(1, 8) for b in range(4, 8) for c in range(4, 8)]
     for h, w in [(1, 1), (28, 64), (3, 300), (65, 64), (100, 64), (63, 1)]:
@@ -60,8 +68,8 @@ def test_nearest_sizes_are_nearest() -> None:
         ((30, 30, 3), "30x30 does not work; the nearest that do: 28x28 or 32x32"),
         ((28, 64, 1), "nearest that do: 32x56 or 32x48"),
         ((4, 4, 1), "8x8"),
-        ((0, 28, 1), "whole numbers >= 1"),
-        ((28.0, 28, 1), "whole numbers >= 1"),
+        ((0, 28, 1), "image_shape must be a whole number >= 1, got 0"),
+        ((28.0, 28, 1), "image_shape must be a whole number >= 1, got 28.0"),
         ((28, 28, 4), "1 \\(grey\\) or 3 \\(RGB\\)"),
         ((28, 28), "height, width, channels"),
     ],

@@ -44,8 +44,8 @@ def _plan(
         raise ConfigError(
             f"{who}: image_shape must be (height, width, channels), got {image_shape!r}"
         )
-    height, wide, channels = image_shape
-    if channels not in (1, 3) or isinstance(channels, bool):
+    height, wide, channels = (whole(who, "each extent of image_shape", n) for n in image_shape)
+    if channels not in (1, 3):
         raise ConfigError(
             f"{who}: image_shape must have 1 (grey) or 3 (RGB) channels, got {channels!r}"
         )

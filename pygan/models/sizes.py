@@ -8,6 +8,7 @@ because 4 <= side / 2^n < 8 fixes n.
 from __future__ import annotations
 
 from pygan.errors import ConfigError
+from pygan.nn.checks import whole
 
 __all__ = ["nearest_sizes", "split_size", "supported_size"]
 
@@ -52,9 +53,8 @@ def split_size(height: int, width: int) -> tuple[tuple[int, int], int]:
     Raises:
         ConfigError: the size does not work; the message names the nearest ones that do.
     """
-    whole = all(isinstance(s, int) and not isinstance(s, bool) for s in (height, width))
-    if not whole or min(height, width) < 1:
-        raise ConfigError(f"image size must be whole numbers >= 1, got {height!r}x{width!r}")
+    height = whole("image size", "height", height)
+    width = whole("image size", "width", width)
     h, w = _split(height), _split(width)
     if h is None or w is None or h[1] != w[1]:
         near = " or ".join(f"{a}x{b}" for a, b in nearest_sizes(height, width))

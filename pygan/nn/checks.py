@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 from pygan.errors import ConfigError
 
@@ -10,14 +11,15 @@ __all__ = ["pair", "whole"]
 
 
 def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    # Integral: NumPy's integers too.
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def whole(layer: str, argument: str, value: int, least: int = 1) -> int:
     """`value`, if it is a whole number of at least `least`."""
     if not _is_whole(value, least):
         raise ConfigError(f"{layer}: {argument} must be a whole number >= {least}, got {value!r}")
-    return value
+    return int(value)
 
 
 def pair(layer: str, argument: str, value: int | Sequence[int], least: int = 1) -> tuple[int, int]:
@@ -28,4 +30,4 @@ def pair(layer: str, argument: str, value: int | Sequence[int], least: int = 1) 
             f"{layer}: {argument} must be a whole number >= {least} or a pair of them, "
             f"got {value!r}"
         )
-    return both[0], both[1]
+    return int(both[0]), int(both[1])
