@@ -8,7 +8,13 @@
 [2.0, 4.0, 6.0]
 """
 
-from pygan import _locate  # noqa: F401, I001  (finds the compiled module before anything needs it)
+from typing import TYPE_CHECKING
+
+from pygan import (
+    _locate,  # noqa: F401  (finds the compiled module before anything needs it)
+    ops,
+    random,
+)
 from pygan._core import (
     Tensor,
     from_numpy,
@@ -18,7 +24,6 @@ from pygan._core import (
     set_num_threads,
     tensor,
 )
-from pygan import nn, ops, optim, random
 from pygan._version import __version__
 from pygan.autograd import (
     check_finite,
@@ -41,6 +46,10 @@ from pygan.errors import (
     OutOfMemoryError,
     ShapeError,
 )
+
+if TYPE_CHECKING:
+    from pygan import data, games, metrics, models, nn, optim, reference, testing, train
+    from pygan.train import Trainer
 
 __all__ = [
     "CheckpointError",
@@ -82,7 +91,17 @@ __all__ = [
 ]
 
 # Imported when first used: `import pygan` stays quick.
-_LAZY = {"data", "games", "metrics", "models", "reference", "testing", "train"}
+_LAZY = {
+    "data",
+    "games",
+    "metrics",
+    "models",
+    "nn",
+    "optim",
+    "reference",
+    "testing",
+    "train",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,6 @@
-"""``python -m pygan`` is the command ``pygan``."""
-
-import sys
+"""`python -m pygan` is `pygan`."""
 
 from pygan.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,5 +1,6 @@
 """Recording on and off, checked mode, tracing; tensors of constants."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,8 @@ __all__ = [
     "trace",
     "zeros",
 ]
+
+_traces = threading.local()  # .open: the lists that this thread's events go to
 
 
 @contextmanager
@@ -62,13 +65,19 @@ def trace() -> Iterator[list[dict[str, Any]]]:
 
     Each event is a dict: op, parent (the op whose derivative ran it, or ""), inputs, outputs
     ("float32 (2, 3) on cpu"), flops (nominal, from shapes), bytes (read and written), seconds.
+    Traces nest: each sees what happens while it is open.
     """
     events: list[dict[str, Any]] = []
-    _core.set_trace(events.append)
+    open_lists: list[list[dict[str, Any]]] = _traces.__dict__.setdefault("open", [])
+    open_lists.append(events)
+    if len(open_lists) == 1:
+        _core.set_trace(lambda event: [one.append(event) for one in open_lists])
     try:
         yield events
     finally:
-        _core.set_trace(None)
+        open_lists[:] = [one for one in open_lists if one is not events]
+        if not open_lists:
+            _core.set_trace(None)
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu") -> Tensor:

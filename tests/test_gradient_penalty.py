@@ -242,7 +242,6 @@ def test_batch_norm_in_evaluation_is_accepted() -> None:
     assert penalty(critic, x, x).item() > 0
 
 
-@pytest.mark.xfail(reason="pg.trace does not nest: the inner one takes the outer one's events")
 def test_a_trace_around_the_penalty_sees_its_ops() -> None:
     """The look-out for batch norm must not take the events from a profiler."""
     x = pg.tensor(array(3, 4))

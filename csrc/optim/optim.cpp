@@ -26,12 +26,13 @@ struct Update {
   UpdateArgs args{};
 };
 
-// Checks the lists against each other and cuts them into chunks. Empty `m` or `v`: the update has
-// none.
-Update cut(const char* op, const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v,
-           const Array& hyper, int64_t hyper_size) {
-  for (const Arrays* list : {&g, &m, &v})
-    if (list->size() != p.size() && !(list != &g && list->empty()))
+// Cuts lists of equally shaped tensors into chunks: parameters, what is read beside them, and the
+// update's moments (none, m, or m and v). Everything is checked before anything is marked changed.
+Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array& hyper,
+           int64_t hyper_size) {
+  const Arrays& p = *lists[0];
+  for (const Arrays* list : lists)
+    if (list->size() != p.size())
       throw_shape(op, "lists of " + std::to_string(p.size()) + " and " +
                           std::to_string(list->size()) + " tensors");
   if (!(hyper.shape() == Shape{hyper_size}) || hyper.dtype() != DType::f64)
@@ -39,32 +40,27 @@ Update cut(const char* op, const Arrays& p, const Arrays& g, const Arrays& m, co
                 "hyper must be float64 (" + std::to_string(hyper_size) + ",), got " + hyper.str());
   Update u;
   for (size_t i = 0; i < p.size(); ++i) {
-    Arrays row{p[i], g[i]};
-    if (!m.empty()) row.push_back(m[i]);
-    if (!v.empty()) row.push_back(v[i]);
-    check_same_dtype(op, {row.begin(), row.end()});
-    check_same_dtype(op, {p[0], p[i]});
-    check_same_device(op, row);
     check_float(op, p[i]);
-    for (Array& a : row)
+    char* run[4] = {};
+    for (size_t k = 0; k < lists.size(); ++k) {
+      Array a = (*lists[k])[i];
+      check_same_dtype(op, {p[0], a});
+      check_same_device(op, {p[0], a});
       if (!(a.shape() == p[i].shape()))
         throw_shape(op, "tensor " + std::to_string(i) + ": " + p[i].shape().str() + " and " +
                             a.shape().str());
+      run[k] = static_cast<char*>(k == 1 ? const_cast<void*>(a.data()) : a.mutable_data());
+    }
     const int64_t item = item_size(p[i].dtype());
-    const char* gp = static_cast<const char*>(g[i].data());
-    auto writable = [](const Array& a) { return static_cast<char*>(Array(a).mutable_data()); };
-    char* pp = writable(p[i]);
-    char* mp = m.empty() ? nullptr : writable(m[i]);
-    char* vp = v.empty() ? nullptr : writable(v[i]);
     for (int64_t at = 0; at < p[i].size(); at += kChunk) {
       const int64_t o = at * item;
-      u.chunks.push_back({pp + o, gp + o, mp ? mp + o : nullptr, vp ? vp + o : nullptr,
-                          std::min(kChunk, p[i].size() - at)});
+      u.chunks.push_back({run[0] + o, run[1] + o, run[2] ? run[2] + o : nullptr,
+                          run[3] ? run[3] + o : nullptr, std::min(kChunk, p[i].size() - at)});
     }
-    p[i].bump_version();
-    if (mp) m[i].bump_version();
-    if (vp) v[i].bump_version();
   }
+  for (size_t k = 0; k < lists.size(); ++k)
+    if (k != 1)
+      for (const Array& a : *lists[k]) a.bump_version();
   u.args = {u.chunks.data(), static_cast<int64_t>(u.chunks.size()), hyper.ptr<double>(),
             !p.empty() && p[0].dtype() == DType::f64};
   return u;
@@ -75,17 +71,17 @@ Update cut(const char* op, const Arrays& p, const Arrays& g, const Arrays& m, co
 namespace optim {
 
 void adam(const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v, const Array& hyper) {
-  const Update u = cut("adam_", p, g, m, v, hyper, 8);
+  const Update u = cut("adam_", {&p, &g, &m, &v}, hyper, 8);
   if (!p.empty()) kernel<AdamKernel>(p[0].device())(u.args);
 }
 
 void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& hyper) {
-  const Update u = cut("sgd_", p, g, momentum, {}, hyper, 4);
+  const Update u = cut("sgd_", {&p, &g, &momentum}, hyper, 4);
   if (!p.empty()) kernel<SgdKernel>(p[0].device())(u.args);
 }
 
 void ema(const Arrays& average, const Arrays& p, const Array& hyper) {
-  const Update u = cut("ema_", average, p, {}, {}, hyper, 1);
+  const Update u = cut("ema_", {&average, &p}, hyper, 1);
   if (!p.empty()) kernel<EmaKernel>(p[0].device())(u.args);
 }
 
