@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, 5, str(error) or "out of memory")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _failed(error, 1, f"{where}{error.strerror or error}")
+        return _failed(error, 4, f"{where}{error.strerror or error}")
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if code is None:  # a fault of ours: only the traceback helps

@@ -15,7 +15,8 @@ def run() -> int:
     operations = _core.registered_ops()
     derivable = sum(bool(entry["differentiable"]) for entry in operations.values())
     facts["operations"] = f"{len(operations)}, {derivable} of them differentiable"
-    facts |= {str(key).replace("_", " "): value for key, value in built.items()}
+    facts["compiler"] = built["compiler"]
+    facts["CUDA"] = built["cuda_why"] or "built in"
     for name, value in facts.items():
         print(f"{name:<17} {value}")
     return 0

@@ -204,7 +204,9 @@ def _build(cls: type[Any], table: Mapping[str, Any], prefix: str, known: Sequenc
     for key, value in table.items():
         path = f"{prefix}{key}"
         if key not in fields:
-            raise ConfigError(_hint(f"unknown setting {path!r}", path, known))
+            inner = _flat(value, f"{path}.") if isinstance(value, Mapping) else []
+            wrong = inner[0] if inner else path
+            raise ConfigError(_hint(f"unknown setting {wrong!r}", wrong, known))
         default = getattr(cls(), key)
         if dataclasses.is_dataclass(default):
             if not isinstance(value, Mapping):
@@ -285,8 +287,8 @@ def _hint(message: str, wrong: str, known: Sequence[str]) -> str:
     import difflib
 
     last = wrong.rpartition(".")[2]
-    near = [name for name in known if name.rpartition(".")[2] == last]
-    near = near or difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    same = [name for name in known if name.rpartition(".")[2] == last]
+    near = difflib.get_close_matches(wrong, same or known, n=1, cutoff=0.6) or same
     if not near:  # the table may be missing as well as the name misspelt
         ends = {name.rpartition(".")[2]: name for name in known}
         near = [ends[end] for end in difflib.get_close_matches(last, ends, n=1, cutoff=0.6)]

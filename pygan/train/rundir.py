@@ -214,12 +214,16 @@ class RunDirectory:
 
     def sync_metrics(self) -> None:
         """Make the lines so far durable: a checkpoint must not survive a power cut they do not."""
-        with contextlib.suppress(FileNotFoundError):
+        try:
             handle = os.open(self.metrics, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise CheckpointError(f"cannot write {self.metrics}: {error.strerror}") from error
 
 
 def load_checkpoint(

@@ -11,8 +11,8 @@ from typing import Any
 from pygan.data import Dataset
 from pygan.errors import CheckpointError, ConfigError
 from pygan.nn import Module
-from pygan.optim import EMA
 from pygan.train import build, recipes
+from pygan.train.average import AveragedGenerator
 from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config, fixed_part, override, resolve
 from pygan.train.loop import Intervals
@@ -106,7 +106,7 @@ def generator(where: str, warn: Warn) -> tuple[Module, Checkpoint, RunDirectory]
         )
     config = resolve(saved)
     G, _ = build.networks(config, (shape[1], shape[2], shape[3]))
-    average = EMA(G, config.ema_decay)
+    average = AveragedGenerator(G, config.ema_decay)
     prefix = "ema/"
     arrays = {k.removeprefix(prefix): v for k, v in loaded.tensors.items() if k.startswith(prefix)}
     try:
