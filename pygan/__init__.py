@@ -48,7 +48,7 @@ from pygan.errors import (
 )
 
 if TYPE_CHECKING:
-    from pygan import data, games, metrics, models, nn, optim, reference, testing, train
+    from pygan import data, games, metrics, models, nn, optim, testing, train
     from pygan.train import Trainer
 
 __all__ = [
