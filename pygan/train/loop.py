@@ -25,9 +25,7 @@ __all__ = ["GRID", "Intervals", "save_checkpoint", "train"]
 
 GRID = 64  # samples in a picture
 _ALIKE = 0.005  # of the real images' deviation: below it samples count as all the same
-_EARLY = (
-    100  # steps before which an untrained generator, which draws all but nothing, is no collapse
-)
+_EARLY = 100  # steps before which a generator that draws all but nothing is only untrained
 
 
 @dataclass(frozen=True)
