@@ -6,15 +6,15 @@
 namespace pygan::PYGAN_ISA {
 namespace {
 
-// Elements of a task: below that a second thread costs more than it does.
+// Elements worth a second thread
 constexpr int64_t kGrain = 1 << 15;          // of arithmetic, which waits for memory
 constexpr int64_t kFunctionGrain = 1 << 13;  // of exp and the like
 
 // ---- y = f(x) ----------------------------------------------------------------------------------
 
 // x (n), y (n)
-template <class T, class F>
-void map(const T* __restrict x, T* __restrict y, int64_t n, F f) {
+template <class X, class Y, class F>
+void map(const X* __restrict x, Y* __restrict y, int64_t n, F f) {
   for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
 }
 
@@ -178,15 +178,17 @@ template <>
 struct Convert<Bool, Bool> {
   static Bool of(Bool x) { return x; }
 };
+// Selects, not branches, so that the loops are vectorised.
 template <class From>
 int64_t truncate(From x) {
-  const bool fits = x >= From(-0x1p63) && x < From(0x1p63);
-  return fits ? static_cast<int64_t>(x) : INT64_MIN;
+  const bool fits = (x >= From(-0x1p63)) & (x < From(0x1p63));
+  const int64_t y = static_cast<int64_t>(vecmath::select(fits, x, From(0)));
+  return fits ? y : INT64_MIN;
 }
 template <class From>
 uint8_t truncate_byte(From x) {
-  const bool fits = x > From(-0x1p31) && x < From(0x1p31);
-  return static_cast<uint8_t>(static_cast<int32_t>(fits ? x : From(0)));
+  const bool fits = (x > From(-0x1p31)) & (x < From(0x1p31));
+  return static_cast<uint8_t>(static_cast<int32_t>(vecmath::select(fits, x, From(0))));
 }
 template <>
 struct Convert<int64_t, float> {
@@ -210,7 +212,7 @@ void cast_of(const CastArgs& args) {
   const From* x = static_cast<const From*>(args.x);
   To* y = static_cast<To*>(args.y);
   parallel_ranges(args.n, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) y[i] = Convert<To, From>::of(x[i]);
+    map(x + begin, y + begin, end - begin, [](From v) { return Convert<To, From>::of(v); });
   });
 }
 

@@ -7,9 +7,8 @@
 namespace pygan::PYGAN_ISA {
 namespace {
 
-constexpr int64_t kBatch = 64;  // Philox blocks computed side by side, so that loops vectorise
-constexpr int64_t kGrain =
-    64 * kBatch;  // blocks of a task: below that a second thread costs more than it does
+constexpr int64_t kBatch = 64;           // Philox blocks side by side, so that loops vectorise
+constexpr int64_t kGrain = 32 * kBatch;  // blocks worth a second thread
 
 struct Key {
   uint32_t seed_low, seed_high, stream, draw;
@@ -34,22 +33,24 @@ void box_muller(float* __restrict u1, const float* __restrict u2) {
     u1[i] = vecmath::sqrt(-2.0f * vecmath::log(1.0f - u1[i])) * vecmath::cos(two_pi * u2[i]);
 }
 
-// Blocks [begin, end), `kPerBlock` numbers each, into y (n).
+// Blocks [begin, end), kPerBlock numbers each, into y (n).
 template <int kPerBlock, class T>
 void fill(Key key, T* y, int64_t n, int64_t begin, int64_t end) {
   float u[4][kBatch];
+  T batch[kBatch * kPerBlock];
   for (int64_t first = begin; first < end; first += kBatch) {
     uniforms(key, first, u);
     if (kPerBlock == 2) {
       box_muller(u[0], u[1]);
       box_muller(u[2], u[3]);
     }
-    constexpr int step = 4 / kPerBlock;  // number k of a block is in u[k step]
+    for (int64_t i = 0; i < kBatch; ++i)
+      for (int k = 0; k < kPerBlock; ++k)  // the normals are where u1 was: in u[0] and u[2]
+        batch[i * kPerBlock + k] = static_cast<T>(u[k * (4 / kPerBlock)][i]);
     const int64_t at = first * kPerBlock;
-    const int64_t blocks = end - first < kBatch ? end - first : kBatch;
-    const int64_t count = n - at < blocks * kPerBlock ? n - at : blocks * kPerBlock;
-    for (int64_t e = 0; e < count; ++e)
-      y[at + e] = static_cast<T>(u[e % kPerBlock * step][e / kPerBlock]);
+    const int64_t stop = end * kPerBlock < n ? end * kPerBlock : n;
+    const int64_t count = stop - at < kBatch * kPerBlock ? stop - at : kBatch * kPerBlock;
+    __builtin_memcpy(y + at, batch, static_cast<size_t>(count) * sizeof(T));
   }
 }
 

@@ -6,12 +6,11 @@
 namespace pygan::PYGAN_ISA {
 namespace {
 
-constexpr int64_t kGrain =
-    1 << 15;  // elements of a task: below that a second thread costs more than it does
-constexpr int64_t kTile = 512;   // columns summed together
-constexpr int64_t kLeaf = 16;    // rows summed one after another
-constexpr int64_t kLanes = 32;   // columns into which a row is laid out where inner is 1
-constexpr int64_t kNarrow = 64;  // below so many columns several rows are taken as one
+constexpr int64_t kGrain = 1 << 15;  // elements worth a second thread
+constexpr int64_t kTile = 512;       // columns summed together
+constexpr int64_t kLeaf = 16;        // rows summed one after another
+constexpr int64_t kLanes = 32;       // columns into which a row is laid out where inner is 1
+constexpr int64_t kNarrow = 64;      // below so many columns several rows are taken as one
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -72,6 +71,17 @@ void column_sums(const T* x, int64_t rows, int64_t stride, int64_t width, Partia
   for (; top > 1; --top) accumulate(partials.level[top - 2], partials.level[top - 1], width);
 }
 
+// Sum of lane (n), n a power of 2, by halves.
+template <int n, class T>
+T fold(T* lane) {
+  if constexpr (n == 1) {
+    return lane[0];
+  } else {
+    for (int i = 0; i < n / 2; ++i) lane[i] += lane[i + n / 2];
+    return fold<n / 2>(lane);
+  }
+}
+
 // Sum of x (n): as rows of kLanes columns, which are then added in pairs.
 template <class F, class T>
 T row_sum(const T* x, int64_t n, Partials<T>& partials) {
@@ -84,10 +94,7 @@ T row_sum(const T* x, int64_t n, Partials<T>& partials) {
   column_sums<F>(x, rows, kLanes, kLanes, partials);
   T* lane = partials.level[0];
   for (int64_t i = 0; i < rest; ++i) lane[i] += F::of(x[rows * kLanes + i]);
-#pragma GCC unroll 5
-  for (int64_t half = kLanes / 2; half > 0; half /= 2)
-    for (int64_t i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
+  return fold<kLanes>(lane);
 }
 
 // x (rows, inner) for a small inner: `group` rows are taken as one, so that loops are long; the
@@ -120,8 +127,10 @@ void for_each_task(const Pass& pass, Body body) {
   const int64_t work = larger(1, tile * smaller(pass.piece, pass.count));
   parallel_ranges(tasks, larger(1, kGrain / work), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t c = t % tiles * tile, row = t / tiles;
-      body(row / pass.pieces, row % pass.pieces, c, smaller(tile, pass.inner - c));
+      int64_t k = t, p = 0, c = 0;  // short reductions notice the divisions
+      if (tiles > 1) c = k % tiles * tile, k /= tiles;
+      if (pass.pieces > 1) p = k % pass.pieces, k /= pass.pieces;
+      body(k, p, c, smaller(tile, pass.inner - c));
     }
   });
 }
@@ -157,37 +166,52 @@ void sum_of(const SumArgs& args) {
 // Is v the new maximum? The first of equals stays, and so does the first NaN.
 template <class T>
 bool beats(T v, T best) {
-  return v > best || (v != v && best == best);
+  return (v > best) | ((v != v) & (best == best));
 }
 
-// The first maximum of x (n), by two passes over what is then in the cache: its value, its place.
+// Where the first maximum of x (n) is. Long rows: the value by lanes, then a search for it.
 template <class T>
 int64_t first_maximum(const T* x, int64_t n) {
-  T best[kLanes];
-  for (int64_t i = 0; i < kLanes; ++i) best[i] = x[0];
-  int64_t r = 0;
-  bool nan = false;
-  for (; r + kLanes <= n; r += kLanes) {
-    uint32_t unordered = 0;
+  int64_t at = 0, r = 1;
+  if (n >= 4 * kLanes) {
+    T best[kLanes];
+    uint32_t nan[kLanes] = {};
+    for (int64_t i = 0; i < kLanes; ++i) best[i] = x[0];
+    for (r = 0; r + kLanes <= n; r += kLanes)
+      for (int64_t i = 0; i < kLanes; ++i) {
+        const T v = x[r + i];
+        best[i] = v > best[i] ? v : best[i];
+        nan[i] |= v != v;
+      }
+    T value = best[0];
+    uint32_t any_nan = 0;
     for (int64_t i = 0; i < kLanes; ++i) {
-      const T v = x[r + i];
-      best[i] = v > best[i] ? v : best[i];
-      unordered |= v != v;
+      value = best[i] > value ? best[i] : value;
+      any_nan |= nan[i];
     }
-    nan |= unordered != 0;
+    while (any_nan ? x[at] == x[at] : x[at] != value) ++at;
   }
-  T value = best[0];
-  for (int64_t i = 1; i < kLanes; ++i) value = best[i] > value ? best[i] : value;
-  for (; r < n; ++r) {
-    value = x[r] > value ? x[r] : value;
-    nan |= x[r] != x[r];
-  }
-  int64_t at = 0;
-  if (nan)
-    while (x[at] == x[at]) ++at;
-  else
-    while (x[at] != value) ++at;
+  for (; r < n; ++r) at = beats(x[r], x[at]) ? r : at;
   return at;
+}
+
+// The first maxima of the `width` columns of x (rows, stride): y (width), row (width). The row is
+// counted in T's own width, so that both are compared and chosen in the same lanes.
+template <class T>
+void column_maxima(const T* __restrict x, int64_t rows, int64_t stride, int64_t width,
+                   T* __restrict y, vecmath::BitsOf<T>* __restrict row) {
+  using Row = vecmath::BitsOf<T>;
+  for (int64_t c = 0; c < width; ++c) {
+    y[c] = x[c];
+    row[c] = 0;
+  }
+  for (int64_t r = 1; r < rows; ++r)
+    for (int64_t c = 0; c < width; ++c) {
+      const T v = x[r * stride + c];
+      const Row chosen = Row(0) - Row(beats(v, y[c]));
+      y[c] = vecmath::bit_cast<T>((vecmath::bits(v) & chosen) | (vecmath::bits(y[c]) & ~chosen));
+      row[c] = (Row(r) & chosen) | (row[c] & ~chosen);
+    }
 }
 
 template <class T>
@@ -201,25 +225,15 @@ void max_of(const MaxArgs& args) {
     const int64_t* x_index = args.x_index ? args.x_index + in : nullptr;  // (rows, inner)
     T* y = static_cast<T*>(args.y) + out;                                 // (width)
     int64_t* y_index = args.y_index + out;                                // (width)
+    vecmath::BitsOf<T> row[kTile];
     if (pass.inner == 1) {
-      const int64_t at = first_maximum(x, rows);
-      *y = x[at];
-      *y_index = at;
+      row[0] = static_cast<vecmath::BitsOf<T>>(first_maximum(x, rows));
+      y[0] = x[row[0]];
     } else {
-      for (int64_t i = 0; i < width; ++i) {
-        y[i] = x[i];
-        y_index[i] = 0;
-      }
-      for (int64_t r = 1; r < rows; ++r)
-        for (int64_t i = 0; i < width; ++i) {
-          const T v = x[r * pass.inner + i];
-          const bool better = beats(v, y[i]);
-          y[i] = better ? v : y[i];
-          y_index[i] = better ? r : y_index[i];
-        }
+      column_maxima(x, rows, pass.inner, width, y, row);
     }
-    for (int64_t i = 0; i < width; ++i) {  // the row becomes an index
-      const int64_t r = y_index[i];
+    for (int64_t i = 0; i < width; ++i) {
+      const int64_t r = static_cast<int64_t>(row[i]);
       y_index[i] = r * args.x_span + (x_index ? x_index[r * pass.inner + i] : 0);
     }
   });
