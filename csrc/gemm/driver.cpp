@@ -218,6 +218,19 @@ void run_thin(const Problem<T>& problem) {
   });
 }
 
+template <class T>
+void run_few_rows(const Problem<T>& problem) {
+  const Kernels<T>& kernel = kernels<T>();
+  // A task's part of C stays in L1.
+  const int64_t least = round_up(std::max<int64_t>(1, (1 << 16) / (problem.k * problem.m + 1)),
+                                 kernel.lanes);
+  const int64_t grain = std::clamp<int64_t>(least, 256, 2048);
+  parallel_ranges(problem.n, grain, [&](int64_t begin, int64_t end) {
+    kernel.few_rows({&problem.left, &problem.right, problem.m, problem.k, begin, end - begin,
+                     problem.result.data, problem.result.image, problem.accumulate});
+  });
+}
+
 }  // namespace
 
 template <>
@@ -236,7 +249,11 @@ void run(const Problem<T>& problem) {
   const Left<T>& left = problem.left;
   const bool lines_along_k =
       !left.lines_are_columns && (left.patches != nullptr || left.element == 1);
-  if (problem.n <= kThinColumns && lines_along_k) return run_thin(problem);
+  if (problem.n <= kThin && lines_along_k) return run_thin(problem);
+  if (problem.m <= kThin && left.patches == nullptr && problem.right.tap_offset == nullptr &&
+      problem.right.col == 1 && problem.result.rows == 1 && problem.result.cols == 1) {
+    return run_few_rows(problem);
+  }
   for (int64_t n0 = 0; n0 < problem.n; n0 += kPackedColumns) {
     const int64_t n = std::min(kPackedColumns, problem.n - n0);
     const int64_t packable = kPackedBytes / static_cast<int64_t>(sizeof(T)) /

@@ -14,7 +14,7 @@ struct Problem {
   Right<T> right;
   Result<T> result;
   bool accumulate;
-  int64_t result_column = 1;  // stride of C along a row; others only where n <= kThinColumns
+  int64_t result_column = 1;  // stride of C along a row; others only where n <= kThin
 };
 
 template <class T>

@@ -44,28 +44,22 @@ void multiply_rows(const MultiplyArgs<T>& args, int64_t m_begin, int64_t m_count
   const auto compute = across ? any_tile<T, true> : any_tile<T, false>;
   // Slices before this one are full: only the last of `packed` may be short.
   const T* slice = args.packed + (k_begin - args.packed_k_begin) * args.packed_n;
-  const auto product = [&](int64_t i, int64_t j) {
-    const int64_t columns = smaller(args.n_begin + args.n_count - j, kTileColumns<T>);
-    const T* b = slice + j * k;
-    int64_t b_stride = kTileColumns<T>;
-    if (args.in_place != nullptr) {
-      b = slice;
-      if (columns == kTileColumns<T>) {
-        b = args.in_place + k_begin * args.in_place_row + j;
-        b_stride = args.in_place_row;
+  // A tile's rows of A stay in L1 while B's panels stream past.
+  for (int64_t i = 0; i < m_count; i += kTileRows) {
+    const int64_t rows = smaller(m_count - i, kTileRows);
+    for (int64_t j = args.n_begin; j < args.n_begin + args.n_count; j += kTileColumns<T>) {
+      const int64_t columns = smaller(args.n_begin + args.n_count - j, kTileColumns<T>);
+      const T* b = slice + j * k;
+      int64_t b_stride = kTileColumns<T>;
+      if (args.in_place != nullptr) {
+        b = slice;
+        if (columns == kTileColumns<T>) {
+          b = args.in_place + k_begin * args.in_place_row + j;
+          b_stride = args.in_place_row;
+        }
       }
-    }
-    compute(k, a + (across ? i : i * stride), stride, b, b_stride, result.data + j, c_offsets + i,
-            static_cast<int>(smaller(m_count - i, kTileRows)), static_cast<int>(columns), add);
-  };
-  const int64_t n_end = args.n_begin + args.n_count;
-  if (across) {  // A's tile is spread over many cache lines: keep it in L1, stream B
-    for (int64_t i = 0; i < m_count; i += kTileRows) {
-      for (int64_t j = args.n_begin; j < n_end; j += kTileColumns<T>) product(i, j);
-    }
-  } else {
-    for (int64_t j = args.n_begin; j < n_end; j += kTileColumns<T>) {
-      for (int64_t i = 0; i < m_count; i += kTileRows) product(i, j);
+      compute(k, a + (across ? i : i * stride), stride, b, b_stride, result.data + j, c_offsets + i,
+              static_cast<int>(rows), static_cast<int>(columns), add);
     }
   }
 }
@@ -98,14 +92,15 @@ template <class T>
 constexpr Kernels<T> kKernels = {
     .mr = kTileRows,
     .nr = kTileColumns<T>,
+    .lanes = kLanes<T>,
     .block_rows = kBlockRows,
     .block_rows_across = kBlockRowsAcross,
     .left_scratch =
         larger(kBlockRows * kLineStride<T>, kSlice * across_stride<T>(kBlockRowsAcross)),
     .pack_right = pack_right<T>,
     .multiply = multiply<T>,
-    .lanes = kLanes<T>,
     .thin = thin<T>,
+    .few_rows = few_rows<T>,
     .bare_tile = bare_tile<T>,
 };
 

@@ -3,7 +3,7 @@
 // C (m, n) = A (m, k) B (k, n) is cut into blocks: k into slices of at most kc, then
 //
 //   B  is packed once, for all threads: [slice][panel of nr columns][k][nr], zeros beyond n;
-//   A  is packed a block of rows and a slice at a time, by the thread that uses it: see LeftLayout;
+//   A  is packed a block of rows and a slice at a time, by the thread that uses it: see Left;
 //   C  is computed in tiles of mr x nr held in registers, slice after slice.
 #pragma once
 
@@ -28,7 +28,7 @@ struct Run {
 struct Patches {
   int64_t rows, cols;        // patches in one image
   int64_t step_h, step_w;    // between their origins
-  int64_t image_h, image_w;  //
+  int64_t image_h, image_w;  // pixels
   int64_t pixel;             // elements from one pixel to the next
   int64_t channels;          // elements taken of each pixel (== pixel where a run has many taps)
   const Run* runs;           // (run_count)
@@ -70,27 +70,28 @@ struct PackRightArgs {
   T* panel;                  // (k_count, nr)
 };
 
-// C[m_begin.., n_begin..] (+)= A B over whole slices of k. n_begin is a multiple of nr, k_begin of
-// kSlice from packed_k_begin.
+// Rows [m_begin, +m_count), columns [n_begin, +n_count) of C (+)= A B over k in
+// [k_begin, +k_count). n_begin is a multiple of nr; k_begin is whole slices from packed_k_begin.
 template <class T>
 struct MultiplyArgs {
   const Left<T>* left;
   const T* packed;  // slices of B from packed_k_begin on
   int64_t packed_k_begin;
-  int64_t packed_n;               // columns of B in `packed`, rounded up to nr
-  const T* in_place;              // (all of k, n) or null: B where it lies, for full panels; then
-  int64_t in_place_row;           // `packed` holds one panel, the last columns. Its row stride
+  int64_t packed_n;      // columns of B in `packed`, rounded up to nr
+  const T* in_place;     // (all of k, n) or null: B where it lies, for full panels; `packed` then
+  int64_t in_place_row;  // holds only the columns beyond them. Its row stride
   int64_t m_begin, m_count;
-  int64_t n_begin, n_count;       // within `packed`
+  int64_t n_begin, n_count;
   int64_t k_begin, k_count;
-  const Result<T>* result;        // its data: column 0 of `packed`
-  bool add;                       // to what C holds; else overwrite
-  T* scratch;                     // (left_scratch)
+  const Result<T>* result;  // its data: column 0 of B in `packed` or in place
+  bool add;                 // to what C holds; else overwrite
+  T* scratch;               // (left_scratch)
 };
 
-// Thin products, at most kThinColumns columns: dot products along k, which A's lines hold.
-constexpr int64_t kThinColumns = 4;
+// Thin products: at most this many columns, or rows.
+constexpr int64_t kThin = 4;
 
+// Few columns: dot products along k, which A's lines hold.
 template <class T>
 struct ThinArgs {
   const Left<T>* left;  // lines are rows
@@ -104,16 +105,29 @@ struct ThinArgs {
   T* scratch;  // (left_scratch)
 };
 
+// Few rows: whole rows of B, in place.
+template <class T>
+struct FewRowsArgs {
+  const Left<T>* left;    // no patches
+  const Right<T>* right;  // col == 1, no taps
+  int64_t m, k;
+  int64_t n_begin, n_count;
+  T* c;  // (m, n)
+  int64_t c_row;
+  bool add;
+};
+
 template <class T>
 struct Kernels {
-  int64_t mr, nr;        // rows and columns of a register tile
-  int64_t block_rows;    // rows of A packed together, a multiple of mr
+  int64_t mr, nr;             // rows and columns of a register tile
+  int64_t lanes;              // elements of a vector
+  int64_t block_rows;         // rows of A packed together, a multiple of mr
   int64_t block_rows_across;  // the same where A's lines are columns
-  int64_t left_scratch;  // elements of scratch that multiply() needs
+  int64_t left_scratch;       // elements of scratch that multiply() and thin() need
   void (*pack_right)(const PackRightArgs<T>&);
   void (*multiply)(const MultiplyArgs<T>&);
-  int64_t lanes;  // elements of a vector
   void (*thin)(const ThinArgs<T>&);
+  void (*few_rows)(const FewRowsArgs<T>&);
   // The register tile over one slice, again and again. For measuring.
   void (*bare_tile)(int64_t repeats,
                     const T* a,  // (mr, kSlice + a cache line)

@@ -6,7 +6,7 @@ namespace pygan::gemm {
 template <class T>
 void matmul(const Matmul& s, const T* a, const T* b, T* c) {
   // c^T = b^T a^T where that reads the larger operand in the order it lies in memory.
-  const bool thin_rows = s.m <= kThinColumns && s.n > s.m && s.b_row == 1;
+  const bool thin_rows = s.m <= kThin && s.n > s.m && s.b_row == 1;
   const bool vector = s.n == 1 && s.c_row == 1 && s.a_row == 1 && s.m > 1;
   Problem<T> problem;
   problem.k = s.k;

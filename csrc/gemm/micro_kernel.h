@@ -28,6 +28,9 @@ static_assert(kBlockRowsAcross % kTileRows == 0);
 template <class T>
 constexpr int64_t kLineStride = kSlice + 64 / static_cast<int64_t>(sizeof(T));
 
+// Rows of B that a tile fetches ahead: B comes from L2 or, in place, from afar.
+constexpr int64_t kRightAhead = 16;
+
 // With lines across k (a column of A each) the distance is an argument: `stride`.
 template <class T, int kRows, int kVectors, bool kAcross>
 [[gnu::noinline]] void tile(int64_t k, const T* a, int64_t stride,
@@ -47,12 +50,11 @@ template <class T, int kRows, int kVectors, bool kAcross>
   Vector<T> sum[kRows][kVectors] = {};
   for (int64_t p = 0; p < k; ++p) {
     Vector<T> right[kVectors];
-    if constexpr (kRows <= 4) {  // few products a load, and b may lie in place, its rows far apart
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + 16 * b_stride + v * kLanes<T>);
+    for (int v = 0; v < kVectors; ++v) {
+      __builtin_prefetch(b + kRightAhead * b_stride + v * kLanes<T>);
+      right[v] = load(b + v * kLanes<T>);
     }
-#pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) right[v] = load(b + v * kLanes<T>);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const Vector<T> left = broadcast(kAcross ? a[r] : a[r * kLineStride<T>]);

@@ -9,21 +9,24 @@
 namespace pygan::PYGAN_ISA {
 namespace {
 
-template <class T>
-[[gnu::always_inline]] inline void copy(T* to, const T* from, int64_t count) {
-  int64_t i = 0;
-  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
-  for (; i < count; ++i) to[i] = from[i];
+// Fewer elements than a vector holds.
+#if PYGAN_ISA_LEVEL == 2
+[[gnu::always_inline]] inline void copy_rest(float* to, const float* from, int64_t count) {
+  const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
+  _mm512_mask_storeu_ps(to, mask, _mm512_maskz_loadu_ps(mask, from));
 }
-
-template <class T>
-[[gnu::always_inline]] inline void clear(T* to, int64_t count) {
-  int64_t i = 0;
-  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, Vector<T>{});
-  for (; i < count; ++i) to[i] = 0;
+[[gnu::always_inline]] inline void copy_rest(double* to, const double* from, int64_t count) {
+  const __mmask8 mask = static_cast<__mmask8>((1u << count) - 1);
+  _mm512_mask_storeu_pd(to, mask, _mm512_maskz_loadu_pd(mask, from));
 }
+#else
+template <class T>
+[[gnu::always_inline]] inline void copy_rest(T* to, const T* from, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+#endif
 
-// The same, fetching what lies `ahead` elements further for a later copy.
+// Fetches what lies `ahead` elements further, for a later copy.
 template <class T>
 [[gnu::always_inline]] inline void copy(T* to, const T* from, int64_t count, int64_t ahead) {
   int64_t i = 0;
@@ -31,7 +34,17 @@ template <class T>
     __builtin_prefetch(from + i + ahead);
     store(to + i, load(from + i));
   }
-  for (; i < count; ++i) to[i] = from[i];
+  if (i < count) {
+    __builtin_prefetch(from + i + ahead);
+    copy_rest(to + i, from + i, count - i);
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void clear(T* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, Vector<T>{});
+  for (; i < count; ++i) to[i] = 0;
 }
 
 [[gnu::always_inline]] inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -60,40 +73,34 @@ struct Position {
 
 // Sources are rarely in L1, and their strides hide them from the hardware's prefetcher: fetch this
 // many lines ahead.
-constexpr int64_t kAhead = 4;
+constexpr int64_t kAhead = 16;
 constexpr int64_t kRowsAhead = 8;  // rows of a panel of B: short ones
 
-// Elements [begin, end) of one patch.
+// Elements [from, until) of one run, of the patches from `at` on, lines `stride` apart in `to`.
 template <class T>
-void gather(const Patches& patches, const T* images, Position at, int64_t begin, int64_t end,
-            T* to) {
+void pack_run(const Patches& patches, const T* images, const Run& run, int64_t from, int64_t until,
+              Position at, int64_t line_count, int64_t stride, T* to) {
   const int64_t channels = patches.channels;
-  const T* image = images + at.n * patches.image_h * patches.image_w * patches.pixel;
+  const int64_t row = patches.image_w * patches.pixel;
   const int64_t ahead = kAhead * patches.step_w * patches.pixel;
-  int64_t run_begin = 0;  // in elements of the patch
-  for (int64_t q = 0; q < patches.run_count && run_begin < end; ++q) {
-    const Run& run = patches.runs[q];
-    const int64_t run_end = run_begin + run.taps * channels;
-    if (run_end > begin) {
-      const int64_t from = begin > run_begin ? begin - run_begin : 0;
-      const int64_t until = (end < run_end ? end : run_end) - run_begin;
-      const int64_t h = at.i * patches.step_h + run.h;
-      const int64_t w = at.j * patches.step_w + run.w;
+  for (int64_t l = 0; l < line_count; ++l, to += stride) {
+    const int64_t h = at.i * patches.step_h + run.h;
+    const int64_t w = at.j * patches.step_w + run.w;
+    const int64_t origin = (at.n * patches.image_h + h) * row + w * patches.pixel;
+    const bool row_inside = h >= 0 && h < patches.image_h;
+    if (row_inside && w >= 0 && w + run.taps <= patches.image_w) {
+      copy(to, images + (origin + from), until - from, ahead);
+    } else {
       // Of the run's taps, those inside the image are [first, last).
-      const bool row_inside = h >= 0 && h < patches.image_h;
       const int64_t first = row_inside ? clamp(-w, 0, run.taps) : run.taps;
       const int64_t last = row_inside ? clamp(patches.image_w - w, first, run.taps) : run.taps;
       const int64_t copy_from = clamp(first * channels, from, until);
       const int64_t copy_until = clamp(last * channels, copy_from, until);
-      if (copy_from > from) clear(to, copy_from - from);
-      if (copy_until > copy_from) {
-        const T* source = image + (h * patches.image_w + w) * patches.pixel;
-        copy(to + (copy_from - from), source + copy_from, copy_until - copy_from, ahead);
-      }
-      if (until > copy_until) clear(to + (copy_until - from), until - copy_until);
-      to += until - from;
+      clear(to, copy_from - from);
+      copy(to + (copy_from - from), images + (origin + copy_from), copy_until - copy_from, ahead);
+      clear(to + (copy_until - from), until - copy_until);
     }
-    run_begin = run_end;
+    advance(at, patches.rows, patches.cols);
   }
 }
 
@@ -104,12 +111,20 @@ void pack_lines(const Left<T>& left, int64_t line_begin, int64_t line_count, int
                 int64_t count, int64_t pad, int64_t stride, T* to) {
   if (left.patches != nullptr) {
     const Patches& patches = *left.patches;
-    Position at = position(line_begin, patches.rows, patches.cols);
-    for (int64_t l = 0; l < line_count; ++l, to += stride) {
-      gather(patches, left.data, at, begin, begin + count, to);
-      clear(to + count, pad);
-      advance(at, patches.rows, patches.cols);
+    const Position at = position(line_begin, patches.rows, patches.cols);
+    int64_t run_begin = 0;  // in elements of a line
+    for (int64_t q = 0; q < patches.run_count && run_begin < begin + count; ++q) {
+      const Run& run = patches.runs[q];
+      const int64_t length = run.taps * patches.channels;
+      const int64_t from = clamp(begin - run_begin, 0, length);
+      const int64_t until = clamp(begin + count - run_begin, 0, length);
+      if (from < until) {
+        pack_run(patches, left.data, run, from, until, at, line_count, stride,
+                 to + (run_begin + from - begin));
+      }
+      run_begin += length;
     }
+    for (int64_t l = 0; pad > 0 && l < line_count; ++l) clear(to + l * stride + count, pad);
     return;
   }
   const T* from = left.data + line_begin * left.line + begin * left.element;

@@ -1,5 +1,8 @@
-// Products with one to four columns (last layers, critics' scores): dot products along k, because a
-// register tile would be mostly padding. For kernel files only.
+// Products with one to four columns or rows (last layers, critics' scores, their weight gradients),
+// where a register tile would be mostly padding. For kernel files only.
+//
+//   columns: dot products along k;
+//   rows: c[i] += a[i, p] b[p] for whole rows of b, where it lies.
 #pragma once
 
 #include "gemm/kernels.h"
@@ -117,7 +120,7 @@ void thin_columns(const ThinArgs<T>& args) {
 
 template <class T>
 void thin(const ThinArgs<T>& args) {
-  static_assert(kThinColumns == 4);
+  static_assert(kThin == 4);
   switch (args.n) {
     case 1:
       return thin_columns<T, 1>(args);
@@ -127,6 +130,61 @@ void thin(const ThinArgs<T>& args) {
       return thin_columns<T, 3>(args);
     default:
       return thin_columns<T, 4>(args);
+  }
+}
+
+// c += a[0] b[0] + ... + a[kCount - 1] b[kCount - 1], in this order.
+template <class T, int kCount>
+[[gnu::always_inline]] inline void add_rows(const T* a, int64_t a_stride,  // (kCount)
+                                            const T* b, int64_t b_stride,  // (kCount, n)
+                                            T* c,                          // (n)
+                                            int64_t n) {
+  Vector<T> left[kCount];
+#pragma GCC unroll 4
+  for (int q = 0; q < kCount; ++q) left[q] = broadcast(a[q * a_stride]);
+  int64_t j = 0;
+  for (; j + kLanes<T> <= n; j += kLanes<T>) {
+    Vector<T> sum = load(c + j);
+#pragma GCC unroll 4
+    for (int q = 0; q < kCount; ++q) sum = fma(left[q], load(b + q * b_stride + j), sum);
+    store(c + j, sum);
+  }
+  if (j < n) {
+    T line[kLanes<T>] = {};
+    copy_rest(line, c + j, n - j);
+    Vector<T> sum = load(line);
+#pragma GCC unroll 4
+    for (int q = 0; q < kCount; ++q) {
+      T right[kLanes<T>] = {};
+      copy_rest(right, b + q * b_stride + j, n - j);
+      sum = fma(left[q], load(right), sum);
+    }
+    store(line, sum);
+    copy_rest(c + j, line, n - j);
+  }
+}
+
+template <class T>
+void few_rows(const FewRowsArgs<T>& args) {
+  const Left<T>& left = *args.left;
+  const int64_t row = left.lines_are_columns ? left.element : left.line;
+  const int64_t col = left.lines_are_columns ? left.line : left.element;
+  const int64_t b_row = args.right->row;
+  const T* b = args.right->data + args.n_begin;
+  T* c = args.c + args.n_begin;
+  for (int64_t i = 0; !args.add && i < args.m; ++i) clear(c + i * args.c_row, args.n_count);
+  int64_t p = 0;
+  for (; p + 4 <= args.k; p += 4) {
+    for (int64_t i = 0; i < args.m; ++i) {
+      add_rows<T, 4>(left.data + i * row + p * col, col, b + p * b_row, b_row, c + i * args.c_row,
+                     args.n_count);
+    }
+  }
+  for (; p < args.k; ++p) {
+    for (int64_t i = 0; i < args.m; ++i) {
+      add_rows<T, 1>(left.data + i * row + p * col, col, b + p * b_row, b_row, c + i * args.c_row,
+                     args.n_count);
+    }
   }
 }
 
