@@ -131,8 +131,7 @@ PYGAN_VECMATH T polynomial(T x, T c0, C... c) {
   return c0 + x * polynomial(x, T(c)...);
 }
 
-// ---- exponentials
-// -----------------------------------------------------------------------------------------------------------------
+// ---- exponentials ------------------------------------------------------------------------------
 
 // (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2
 PYGAN_VECMATH float exp_series(float r) {
@@ -222,8 +221,7 @@ PYGAN_VECMATH T sigmoid(T x) {
   return q + q * ((select(left, e_lost, T(0)) - d_lost) * (T(1.457) - T(0.5) * d));
 }
 
-// ---- logarithms
-// -------------------------------------------------------------------------------------------------------------------
+// ---- logarithms --------------------------------------------------------------------------------
 
 // (2 atanh(s) - 2 s) / (s z) for z = s^2, |s| <= 3 - 2 sqrt(2)
 PYGAN_VECMATH float log_series(float z) {
@@ -283,8 +281,7 @@ PYGAN_VECMATH T softplus(T x) {
   return select(x > T(0), x, T(0)) + log1p(exp(-abs(x)));
 }
 
-// ---- sine and cosine
-// --------------------------------------------------------------------------------------------------------------
+// ---- sine and cosine ---------------------------------------------------------------------------
 
 // (sin(r) / r - 1) / z and (cos(r) - 1 + z / 2) / z^2 for z = r^2, |r| <= pi / 4
 PYGAN_VECMATH float sin_series(float z) {
@@ -357,8 +354,7 @@ PYGAN_VECMATH T cos(T x) {
   return sin_from(x, BitsOf<T>(1));
 }
 
-// ---- error function
-// ---------------------------------------------------------------------------------------------------------------
+// ---- error function ----------------------------------------------------------------------------
 
 // erf(x) / x - 1 for z = x^2 <= 1, and log(erfc(1 + t)) for 0 <= t <= erf_max - 1, exact to what 1
 // - e^... needs

@@ -87,8 +87,7 @@ PYGAN_UNARY(Scale, scale, kNothing, scale(d, a()))
 PYGAN_UNARY(Shift, shift, kNothing, d)
 #undef PYGAN_UNARY
 
-// ---- y = f(a, b), broadcast
-// ----------------------------------------------------------------------
+// ---- y = f(a, b), broadcast --------------------------------------------------------------------
 
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   const int rank = a.rank() > b.rank() ? a.rank() : b.rank();
@@ -220,8 +219,7 @@ PYGAN_BINARY(DivideNoNan, divide_no_nan, kDivision, divide_no_nan(d, b),
              neg(divide_no_nan(mul(d, y), b)))
 #undef PYGAN_BINARY
 
-// ---- astype
-// --------------------------------------------------------------------------------------
+// ---- astype ------------------------------------------------------------------------------------
 
 class AsType final : public Op {
  public:

@@ -133,8 +133,7 @@ Array run_sum(const Array& x, AxisSet set, const Shape& shape, Summand summand, 
   }
 }
 
-// ---- sum, mean, sum_to: linear
-// -------------------------------------------------------------------
+// ---- sum, mean, sum_to: linear -----------------------------------------------------------------
 
 class Sum final : public Op {
  public:
@@ -208,8 +207,7 @@ class Norm final : public Op {
 };
 PYGAN_REGISTER_OP(norm, true, false)
 
-// ---- max, and one element of each reduction
-// ------------------------------------------------------
+// ---- max, and one element of each reduction ----------------------------------------------------
 
 class Max final : public Op {
  public:

@@ -160,8 +160,7 @@ void sum_of(const SumArgs& args) {
   });
 }
 
-// ---- maxima
-// --------------------------------------------------------------------------------------
+// ---- maxima ------------------------------------------------------------------------------------
 
 // Is v the new maximum? The first of equals stays, and so does the first NaN.
 template <class T>
@@ -239,8 +238,7 @@ void max_of(const MaxArgs& args) {
   });
 }
 
-// ---- one element of each reduction
-// -----------------------------------------------------------------
+// ---- one element of each reduction -------------------------------------------------------------
 
 // The offset in x of the row-major index i over axes of these extents and strides.
 int64_t offset(int64_t i, int rank, const int64_t* extent, const int64_t* stride) {
