@@ -37,7 +37,7 @@ CHECKSUMS = "__checksums__"
 METADATA = "__metadata__"
 DIGEST_SIZE = 32
 MAX_HEADER = 100_000_000  # the limit of the format's own library
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "I64": np.dtype("<i8"),
@@ -218,4 +218,4 @@ def _data(array: Array) -> memoryview:
     """The array's bytes without a copy; an empty array has none."""
     if array.size == 0:
         return memoryview(b"")
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data

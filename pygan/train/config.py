@@ -12,6 +12,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from pygan.errors import ConfigError
@@ -151,6 +152,8 @@ def resolve(table: Mapping[str, Any]) -> Config:
         value = _lookup(config, path)
         if not low <= value <= high:
             raise ConfigError(f"{path} must be {text}, not {_shown(value)}")
+    if PurePath(config.recipe).name != config.recipe or config.recipe.startswith("."):
+        raise ConfigError(f"recipe must be a plain name, not {_shown(config.recipe)}")
     if config.device not in DEVICES:
         raise ConfigError(_hint(f"unknown device {config.device!r}", config.device, DEVICES))
     game = games.get(**game_settings)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +64,8 @@ def train(trainer: Trainer, steps: int, progress: bool | None) -> dict[str, Any]
             _leave(trainer, run, row, picture=True)
             bar.score(row)
         while trainer.step < last and stop.received is None:
-            with clock.stepping():
+            with clock.stepping(trainer.batch_size * trainer.game.n_critic):
                 losses = trainer.train_step()
-            clock.images += trainer.batch_size * trainer.game.n_critic
             step = trainer.step
             bar.step(step, losses, clock.rate)
             final = step == last
@@ -103,27 +104,25 @@ class _Clock:
     def __init__(self, before: float) -> None:
         self._start = time.perf_counter() - before
         self._stepped = 0.0
-        self.images = 0
-        self.rate: float | None = None
+        self._images = 0
+        self.rate: float | None = None  # images a second, of the time spent in steps
 
     def total(self) -> float:
         return time.perf_counter() - self._start
 
-    def stepping(self) -> _Clock:
-        return self
-
-    def __enter__(self) -> None:
-        self._entered = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._stepped += time.perf_counter() - self._entered
-        if self._stepped > 0:
-            self.rate = self.images / self._stepped if self.images else None
+    @contextlib.contextmanager
+    def stepping(self, images: int) -> Iterator[None]:
+        """Around a step that trains on ``images``."""
+        entered = time.perf_counter()
+        yield
+        self._stepped += time.perf_counter() - entered
+        self._images += images
+        self.rate = self._images / max(self._stepped, 1e-9)
 
     def lap(self) -> float | None:
-        """Images a second since the last lap, by the time spent in steps alone."""
-        rate = self.images / self._stepped if self._stepped > 0 and self.images else None
-        self.images, self._stepped = 0, 0.0
+        """The speed since the last lap; None where there was no step."""
+        rate = self.rate if self._images else None
+        self._images, self._stepped = 0, 0.0
         return rate
 
 

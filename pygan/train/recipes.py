@@ -37,7 +37,10 @@ def load(recipe: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"cannot read recipe {recipe}: {reason}") from error
-    return {**parse(text, recipe), "recipe": path.stem}
+    table = parse(text, recipe)
+    # A run's config.toml knows which recipe it came from; its own name says nothing.
+    named = table.get("recipe", "config") if path.name == "config.toml" else path.stem
+    return {**table, "recipe": named}
 
 
 def parse(text: str, where: str) -> dict[str, Any]:

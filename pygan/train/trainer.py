@@ -283,7 +283,7 @@ def _fingerprint(data: Dataset) -> dict[str, Any]:
     """What identifies the images: a resume with others would be another training."""
     digest = hashlib.sha256()
     for images in (data.images, data.held_out):
-        digest.update(np.ascontiguousarray(images))
+        digest.update(np.ascontiguousarray(images).data)
     return {"shape": list(data.images.shape), "sha256": digest.hexdigest()}
 
 
