@@ -76,11 +76,6 @@ create_graph: the result is recorded, so that it can be differentiated again.
 retain_graph=None means create_graph; otherwise saved values are released on the way and a second use raises.
 unused: what an input gets that the outputs do not depend on: "zero", "none" or "raise".)");
 
-  m.def("backward", [](const Tensor& y, const py::object& cotangent, bool create_graph,
-                       std::optional<bool> retain_graph) {
-    const Tensors dy = to_cotangents(cotangent, 1);
-    released([&] { backward({y}, dy, create_graph, retain_graph.value_or(create_graph)); });
-  });
   py::type tensor = py::type::of<Tensor>();
   tensor.attr("backward") = py::cpp_function(
       [](const Tensor& y, const py::object& cotangent, bool create_graph,
