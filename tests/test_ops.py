@@ -110,7 +110,9 @@ def test_traced_flops(name: str) -> None:
 
 def test_table_has_no_empty_cell(request: pytest.FixtureRequest) -> None:
     ran = {item.name for item in request.session.items}
-    if not all(f"test_against_reference[{name}]" in ran for name in CASES):
+    needed = {f"test_against_reference[{name}]" for name in CASES}
+    needed |= {f"test_declared_non_differentiable_and_raises[{name}]" for name in RANDOM}
+    if not needed <= ran:
         pytest.skip("only some operations were selected")
     assert TABLE.empty_cells(sorted(CASES)) == []
 
