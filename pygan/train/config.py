@@ -84,7 +84,7 @@ class Config:
 
     def to_dict(self) -> Table:
         """Plain nested values, for JSON and TOML."""
-        return _plain(dataclasses.asdict(self))
+        return dict(_plain(dataclasses.asdict(self)))
 
     def to_toml(self) -> str:
         """The recipe that gives exactly this configuration."""
@@ -147,7 +147,7 @@ def resolve(table: Mapping[str, Any]) -> Config:
     defaults = {"name": name, **_plain(games.get(name).settings())}
     known = [*_flat(Config().to_dict(), skip="game"), *_flat({"game": defaults})]
     game_settings = _merge(defaults, game_table, "game", known)
-    config = _build(Config, given, "", known)
+    config: Config = _build(Config, given, "", known)
     for path, (low, high, text) in _LIMITS.items():
         value = _lookup(config, path)
         if not low <= value <= high:
@@ -172,7 +172,7 @@ def override(table: Mapping[str, Any], settings: Sequence[str]) -> Table:
     A value that is no TOML counts as a string, so that ``game=wgan-gp`` needs no quotes within
     quotes. Raises ConfigError for anything that has no ``=``; names are checked by :func:`resolve`.
     """
-    result = _plain(table)
+    result: Table = _plain(table)
     for setting in settings:
         key, equals, text = setting.partition("=")
         parts = [part.strip() for part in key.split(".")]
