@@ -212,16 +212,14 @@ def sigmoid(x):
 
 
 def sigmoid_vjp(dy, x):
-    """``dx = y (1 - y) dy``"""
-    y = sigmoid(x)
-    return (y * (1 - y) * dy,)
+    """``dx = y (1 - y) dy``, ``1 - y = sigmoid(-x)``: the difference would cancel near y = 1"""
+    return (sigmoid(x) * sigmoid(-x) * dy,)
 
 
 def sigmoid_vjp2(ddx, dy, x):
     """``f'' = y (1 - y) (1 - 2 y)``"""
-    y = sigmoid(x)
-    slope = y * (1 - y)
-    return slope * ddx[0], slope * (1 - 2 * y) * dy * ddx[0]
+    y, rest = sigmoid(x), sigmoid(-x)
+    return y * rest * ddx[0], y * rest * (rest - y) * dy * ddx[0]
 
 
 def softplus(x):
@@ -237,7 +235,7 @@ def softplus_vjp(dy, x):
 def softplus_vjp2(ddx, dy, x):
     """``f'' = sigmoid'``"""
     s = sigmoid(x)
-    return s * ddx[0], s * (1 - s) * dy * ddx[0]
+    return s * ddx[0], s * sigmoid(-x) * dy * ddx[0]
 
 
 def scale(x, a):

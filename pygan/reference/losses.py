@@ -23,4 +23,4 @@ def bce_with_logits_vjp2(ddx, dy, logits, targets):
     """``L = sum dy ((sigmoid(x) - t) ddx - x ddt)``"""
     ddx, ddt = ddx
     s = sigmoid(logits)
-    return (s - targets) * ddx - logits * ddt, dy * (s * (1 - s) * ddx - ddt), -dy * ddx
+    return (s - targets) * ddx - logits * ddt, dy * (s * sigmoid(-logits) * ddx - ddt), -dy * ddx

@@ -61,7 +61,7 @@ class UnaryOp : public Op {
   double a_;
 };
 
-constexpr Saves kNothing{0, 0}, kX{1, 0}, kY{0, 1};
+constexpr Saves kNothing{0, 0}, kX{1, 0}, kY{0, 1}, kXY{1, 1};
 
 // A member of the family: its functor, what it saves, f'(x) d.
 #define PYGAN_UNARY(Class, op, saves, formula)                                            \
@@ -81,7 +81,7 @@ PYGAN_UNARY(Log, log, kX, div(d, x))
 PYGAN_UNARY(Sqrt, sqrt, kY, div(scale(d, 0.5), y))
 PYGAN_UNARY(Square, square, kX, mul(d, scale(x, 2)))
 PYGAN_UNARY(Tanh, tanh, kY, mul(d, shift(neg(square(y)), 1)))
-PYGAN_UNARY(Sigmoid, sigmoid, kY, mul(d, mul(y, shift(neg(y), 1))))
+PYGAN_UNARY(Sigmoid, sigmoid, kXY, mul(d, mul(y, sigmoid(neg(x)))))
 PYGAN_UNARY(Softplus, softplus, kX, mul(d, sigmoid(x)))
 PYGAN_UNARY(Scale, scale, kNothing, scale(d, a()))
 PYGAN_UNARY(Shift, shift, kNothing, d)

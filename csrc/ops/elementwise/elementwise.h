@@ -7,7 +7,7 @@
 //   sqrt            x^(1/2)                dy / (2 y)
 //   square          x^2                    2 x dy
 //   tanh            tanh x                 dy (1 - y^2)
-//   sigmoid         1 / (1 + e^-x)         dy y (1 - y)
+//   sigmoid         1 / (1 + e^-x)         dy y (1 - y), 1 - y = sigmoid(-x): exact in the tail
 //   softplus        ln(1 + e^x)            dy sigmoid(x)
 //   scale           a x                    a dy
 //   shift           x + a                  dy
