@@ -21,6 +21,7 @@ from pygan._core import (
     full,
     get_num_threads,
     grad,
+    jvp,
     set_num_threads,
     tensor,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "get_num_threads",
     "grad",
     "is_grad_enabled",
+    "jvp",
     "metrics",
     "models",
     "nn",

@@ -122,8 +122,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forgets all gradients."""
         for param in self.params:
-            if param.requires_grad:  # a frozen one has none
-                param.grad = None
+            param.grad = None
 
     def step(self) -> None:
         """Updates every parameter that has a gradient, in place.

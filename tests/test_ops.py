@@ -58,8 +58,11 @@ def test_declared_non_differentiable_and_raises(name: str) -> None:
     key = pg.tensor(np.array([1, 2, 3], np.int64))
     with pytest.raises(pg.Error, match=r"requires? (a )?grad"):
         key.requires_grad_(True)
+    assert not pg._core.registered_ops()[name]["differentiable"]
     y = case.call(key, shape=(4,), dtype="float32")
     assert not y.requires_grad
+    with pytest.raises(pg.Error, match="requires a gradient"):
+        y.backward(y)
     with pytest.raises(pg.Error, match="require"):
         pg.grad(y, [key], [y])
     TABLE.raising.add(name)

@@ -74,8 +74,21 @@ void bind_autograd(py::module_& m) {
 outputs, cotangents: a tensor or a list; inputs: a list. cotangents=None is 1, for scalars only.
 create_graph: the result is recorded, so that it can be differentiated again.
 retain_graph=None means create_graph; otherwise saved values are released on the way and a second use raises.
-unused: what an input gets that the outputs do not depend on: "zero", "none" or "raise".)");
+unused: what an input gets that the outputs do not depend on: "zero", "none" or "raise".
+Results may share memory with each other and with the cotangents.)");
 
+  m.def(
+      "jvp",
+      [](const py::object& outputs, const py::object& inputs, const py::object& tangents) {
+        const Tensors y = to_tensors("outputs", outputs), x = to_tensors("inputs", inputs);
+        const Tensors tx = to_tensors("tangents", tangents);
+        const Tensors ty = released([&] { return jvp(y, x, tx); });
+        return py::tuple(py::cast(ty));
+      },
+      py::arg("outputs"), py::arg("inputs"), py::arg("tangents"),
+      R"(Tangents of the outputs for tangents of the inputs, J t, as a tuple; zero where nothing depends.
+
+Runs forward along what was recorded from inputs to outputs, and is itself recorded.)");
   py::type tensor = py::type::of<Tensor>();
   tensor.attr("backward") = py::cpp_function(
       [](const Tensor& y, const py::object& cotangent, bool create_graph,
@@ -99,6 +112,7 @@ unused: what an input gets that the outputs do not depend on: "zero", "none" or 
         }
         // The callback is destroyed and called under the GIL, which evaluate runs without.
         std::shared_ptr<py::object> f(new py::object(callback), [](py::object* o) {
+          if (!Py_IsInitialized()) return;  // the thread outlives the interpreter
           py::gil_scoped_acquire gil;
           delete o;
         });

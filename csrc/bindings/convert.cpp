@@ -68,6 +68,13 @@ Array copy_in(const py::object& value, const std::optional<std::string>& dtype, 
     target = DType::f32;
   else
     target = dtype_of(a.dtype());
+  if (!typed) {  // NumPy refuses a number that the dtype cannot hold; an array it would wrap
+    try {
+      a = numpy.attr("array")(value, py::arg("dtype") = numpy_dtype(target)).cast<py::array>();
+    } catch (const py::error_already_set& e) {
+      throw DTypeError(std::string("tensor: ") + py::str(e.value()).cast<std::string>());
+    }
+  }
   const py::array dense =
       numpy.attr("ascontiguousarray")(a, py::arg("dtype") = numpy_dtype(target)).cast<py::array>();
   Shape shape;
@@ -84,9 +91,10 @@ Array alias_in(const py::array& a) {
     return copy_in(a, std::nullopt, Device::cpu);
   Shape shape;
   for (py::ssize_t i = 0; i < a.ndim(); ++i) shape.push_back(a.shape(i));
+  const DType dtype = dtype_of(a.dtype());
   PyObject* owner = py::object(a).release().ptr();
-  return Array::borrow(const_cast<void*>(a.data()), shape, dtype_of(a.dtype()), Device::cpu,
-                       !a.writeable(), [owner] {
+  return Array::borrow(const_cast<void*>(a.data()), shape, dtype, Device::cpu, !a.writeable(),
+                       [owner] {
                          if (!Py_IsInitialized()) return;
                          py::gil_scoped_acquire gil;
                          Py_DECREF(owner);

@@ -19,16 +19,6 @@ Arrays arrays(const Tensors& tensors) {
   return a;
 }
 
-// A wrong environment variable is a configuration error, wherever it is first read.
-template <class F>
-auto configured(F f) {
-  try {
-    return f();
-  } catch (const std::exception& e) {
-    throw ConfigError(e.what());
-  }
-}
-
 void bind_updates(py::module_& m) {
   m.def(
       "adam_",
@@ -78,12 +68,10 @@ void bind_memory(py::module_& m) {
 void bind_runtime(py::module_& m) {
   bind_updates(m);
   bind_memory(m);
-  m.def("get_num_threads", [] { return configured([] { return num_threads(); }); });
+  m.def("get_num_threads", &num_threads);
+  m.def("set_num_threads", &set_num_threads, py::arg("n"));
   m.def(
-      "set_num_threads", [](int n) { configured([&] { return set_num_threads(n), 0; }); },
-      py::arg("n"));
-  m.def(
-      "cpu_isa", [] { return configured([] { return std::string(name(cpu_isa())); }); },
+      "cpu_isa", [] { return std::string(name(cpu_isa())); },
       "The instruction-set path that runs: portable, avx2 or avx512.");
   m.def(
       "micro_kernel_peak",

@@ -65,10 +65,13 @@ Tensor getitem(const Tensor& x, const py::object& index) {
       ++axis;
     } else if (PyIndex_Check(part.ptr()) && !PyBool_Check(part.ptr())) {
       const int64_t n = x.dim(axis);
-      int64_t i = part.attr("__index__")().cast<int64_t>();
-      if (i < -n || i >= n)
-        throw py::index_error("index " + std::to_string(i) + " is out of range for axis " +
-                              std::to_string(axis) + " of shape " + x.shape().str());
+      const py::int_ wide = part.attr("__index__")();
+      int overflow = 0;
+      const int64_t i = PyLong_AsLongLongAndOverflow(wide.ptr(), &overflow);
+      if (overflow || i < -n || i >= n)
+        throw py::index_error("index " + py::str(wide).cast<std::string>() +
+                              " is out of range for axis " + std::to_string(axis) + " of shape " +
+                              x.shape().str());
       start.push_back(i < 0 ? i + n : i);
       step.push_back(1);
       part_shape.push_back(1);
@@ -116,6 +119,7 @@ Shape reshape_target(const Tensor& x, const py::args& args) {
 // can ask the other operand.
 template <class F>
 py::object binary(const Tensor& a, const py::object& other, bool reflected, const char* op, F f) {
+  if (py::isinstance<py::array>(other)) to_operand(op, other, a);  // raises: it must be wrapped
   if (!py::isinstance<Tensor>(other) && !is_scalar(other))
     return py::reinterpret_borrow<py::object>(Py_NotImplemented);
   const Tensor b = to_operand(op, other, a);
@@ -182,8 +186,13 @@ void bind_tensor(py::module_& m) {
         return !copy.is_none() && copy.cast<bool>() ? py::object(a.attr("copy")()) : a;
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
-  c.def_property_readonly("__array_interface__", [](const Tensor& t) {
-    return view_out(t.array()).attr("__array_interface__");
+  c.def_property_readonly("__array_interface__", [](const py::object& self) {
+    // NumPy keeps this handle alive, not its memory, which set_ may replace: the handle keeps both.
+    const py::array view = view_out(self.cast<const Tensor&>().array());
+    const py::dict kept = self.attr("__dict__");
+    if (!kept.contains("_exported")) kept["_exported"] = py::dict();
+    kept["_exported"][py::int_(reinterpret_cast<uintptr_t>(view.data()))] = view;
+    return py::object(view.attr("__array_interface__"));
   });
   c.def("__dlpack__", &to_dlpack);
   c.def("__dlpack_device__", [](const Tensor&) { return py::make_tuple(1, 0); });
@@ -200,6 +209,25 @@ void bind_tensor(py::module_& m) {
   c.def("__len__", [](const Tensor& t) {
     if (t.rank() == 0) throw py::type_error("len() of a tensor without axes");
     return t.dim(0);
+  });
+  c.def("__iter__", [](const Tensor& t) {
+    if (t.rank() == 0) throw py::type_error("a tensor without axes cannot be iterated over");
+    py::list rows;
+    for (int64_t i = 0; i < t.dim(0); ++i) rows.append(getitem(t, py::int_(i)));
+    return py::iter(rows);
+  });
+  c.def(
+      "__deepcopy__",
+      [](const Tensor& t, const py::dict&) {
+        Array a = Array::empty(t.shape(), t.dtype(), t.device());
+        optim::assign(a, t.array());
+        Tensor copy(a);
+        if (t.is_leaf() && t.requires_grad()) copy.set_requires_grad(true);
+        return copy;
+      },
+      "A leaf with memory of its own.");
+  c.def("__reduce__", [](const Tensor&) -> py::object {
+    throw py::type_error("tensors are not pickled: save x.numpy(), or a state_dict as safetensors");
   });
   c.def("__repr__", &repr);
   c.def("__getitem__", &getitem);

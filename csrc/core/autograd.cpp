@@ -58,6 +58,9 @@ void accumulate(Tensor& sum, const Tensor& term) {
 void seed(const Tensors& outputs, const Tensors& cotangents, Visits& visits) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& y = outputs[i];
+    if (!is_float(y.dtype()))
+      throw DTypeError("grad: output " + std::to_string(i) + ", " + y.array().str() +
+                       ", has no derivative: only float32 and float64 have");
     Tensor dy = i < cotangents.size() ? cotangents[i] : Tensor();
     if (!dy.defined()) {
       if (y.size() != 1)
@@ -65,7 +68,10 @@ void seed(const Tensors& outputs, const Tensors& cotangents, Visits& visits) {
                          ", not a scalar: pass a cotangent of its shape");
       dy = Tensor(Array::full(y.shape(), 1.0, y.dtype(), y.device()));
     }
-    if (!(dy.shape() == y.shape()) || dy.dtype() != y.dtype())
+    if (dy.dtype() != y.dtype())
+      throw DTypeError("grad: the cotangent of output " + std::to_string(i) + " is " +
+                       dy.array().str() + ", the output is " + y.array().str());
+    if (!(dy.shape() == y.shape()))
       throw ShapeError("grad: the cotangent of output " + std::to_string(i) + " is " +
                        dy.array().str() + ", the output is " + y.array().str());
     if (!y.requires_grad()) continue;
@@ -172,7 +178,7 @@ Tensors apply(const std::shared_ptr<const Op>& op, const Tensors& inputs) {
   const Saves saves = op->saves();
   const uint32_t differentiable = op->differentiable_outputs();
   for (size_t i = 0; i < in.size(); ++i) {
-    node->edges.push_back(inputs[i].edge());
+    node->edges.push_back(inputs[i].requires_grad() ? inputs[i].edge() : Edge{});
     node->inputs.push_back(save(in[i], has_bit(saves.inputs, i)));
   }
   for (size_t i = 0; i < out.size(); ++i) {
@@ -228,7 +234,7 @@ void backward(const Tensors& outputs, const Tensors& cotangents, bool create_gra
         "no_grad?)");
   Visits visits;
   const std::vector<Visit*> order = collect(outputs, 0, visits);
-  for (Visit* v : order) v->leads = !v->node->op;
+  for (Visit* v : order) v->leads = !v->node->op && v->node->variable;
   seed(outputs, cotangents, visits);
   // Gradients are stored after the sweep has succeeded: an error leaves every .grad as it was.
   std::vector<std::pair<std::shared_ptr<Node>, Tensor>> leaves;
@@ -236,7 +242,59 @@ void backward(const Tensors& outputs, const Tensors& cotangents, bool create_gra
     if (!v.node->op) leaves.emplace_back(v.node, v.dout[0]);
   });
   RecordGuard record(create_graph);
-  for (auto& [leaf, g] : leaves) accumulate(leaf->grad, g);
+  for (auto& [leaf, g] : leaves) {
+    // A gradient may be another's memory, or the caller's cotangent: .grad is a leaf's own.
+    if (!leaf->grad.defined() && g.array().storage().use_count() > 1) g = ops::scale(g, 1.0);
+    accumulate(leaf->grad, g);
+  }
+}
+
+Tensors jvp(const Tensors& outputs, const Tensors& inputs, const Tensors& tangents) {
+  if (inputs.size() != tangents.size())
+    throw ShapeError("jvp: " + std::to_string(inputs.size()) + " inputs but " +
+                     std::to_string(tangents.size()) + " tangents");
+  uint64_t oldest = ~uint64_t{0};
+  for (const Tensor& x : inputs) {
+    if (!x.requires_grad())
+      throw Error("jvp: input " + x.array().str() + " does not require a gradient");
+    oldest = std::min(oldest, x.edge().node->sequence);
+  }
+  Visits visits;  // .dout holds tangents here
+  const std::vector<Visit*> order = collect(outputs, oldest, visits);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor &x = inputs[i], &t = tangents[i];
+    if (!(t.shape() == x.shape()) || t.dtype() != x.dtype())
+      throw ShapeError("jvp: the tangent of " + x.array().str() + " is " + t.array().str());
+    if (const auto it = visits.find(x.edge().node.get()); it != visits.end())
+      accumulate(it->second.dout[static_cast<size_t>(x.edge().index)], t);
+  }
+  for (auto it = order.rbegin(); it != order.rend(); ++it) {
+    const Node& n = *(*it)->node;
+    if (!n.op) continue;
+    Tensors tx(n.edges.size());
+    bool any = false;
+    for (size_t i = 0; i < n.edges.size(); ++i) {
+      const auto up = n.edges[i].node ? visits.find(n.edges[i].node.get()) : visits.end();
+      if (up == visits.end()) continue;
+      tx[i] = up->second.dout[static_cast<size_t>(n.edges[i].index)];
+      any |= tx[i].defined();
+    }
+    if (!any) continue;
+    if (n.released)
+      throw Error(std::string(n.op->name()) +
+                  ": its saved values were released by an earlier grad or "
+                  "backward: pass retain_graph=True there");
+    const Tensors ty = n.op->jvp(n.input_tensors(true), n.output_tensors((*it)->node, true), tx);
+    for (size_t i = 0; i < ty.size(); ++i)
+      if (ty[i].defined()) accumulate((*it)->dout[i], ty[i]);
+  }
+  Tensors result;
+  for (const Tensor& y : outputs) {
+    const auto it = y.edge().node ? visits.find(y.edge().node.get()) : visits.end();
+    Tensor t = it == visits.end() ? Tensor() : it->second.dout[static_cast<size_t>(y.edge().index)];
+    result.push_back(t.defined() ? t : Tensor(Array::zeros(y.shape(), y.dtype(), y.device())));
+  }
+  return result;
 }
 
 }  // namespace pygan

@@ -36,8 +36,10 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const Tensors& cotan
 void backward(const Tensors& outputs, const Tensors& cotangents, bool create_graph,
               bool retain_graph);
 
-// J tx: tangents of outputs for tangents of inputs, by the double-vjp identity, or forward along
-// recorded nodes.
+// J t: tangents of the outputs for tangents of the inputs, forward along the recorded nodes, whose
+// saved values it reads and keeps.
+Tensors jvp(const Tensors& outputs, const Tensors& inputs, const Tensors& tangents);
+
 bool recording();    // of this thread
 class RecordGuard {  // sets recording for this scope
  public:

@@ -1,8 +1,9 @@
 #include "core/cpu_isa.h"
 
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
+
+#include "core/error.h"
 
 namespace pygan {
 namespace {
@@ -34,12 +35,11 @@ CpuIsa choose() {
   for (CpuIsa isa : kBestFirst) {
     if (wanted == std::string(name(isa))) {
       if (supported(isa)) return isa;
-      throw std::runtime_error("PYGAN_CPU=" + std::string(wanted) +
-                               ": this CPU does not support that instruction set");
+      throw ConfigError("PYGAN_CPU=" + std::string(wanted) +
+                        ": this CPU does not support that instruction set");
     }
   }
-  throw std::runtime_error("PYGAN_CPU=" + std::string(wanted) +
-                           ": unknown; use portable, avx2 or avx512");
+  throw ConfigError("PYGAN_CPU=" + std::string(wanted) + ": unknown; use portable, avx2 or avx512");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace pygan {
 enum class CpuIsa { portable, avx2, avx512 };
 
 // The best path this CPU supports, or the one named by PYGAN_CPU=portable|avx2|avx512.
-// Throws std::runtime_error where PYGAN_CPU names an unknown path or one this CPU lacks.
+// Throws ConfigError where PYGAN_CPU names an unknown path or one this CPU lacks.
 CpuIsa cpu_isa();
 
 const char* name(CpuIsa isa);

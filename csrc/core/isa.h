@@ -35,7 +35,7 @@
   namespace avx512 {                                    \
   result function parameters;                           \
   }
-#define PYGAN_DISPATCH(function)                                              \
+#define PYGAN_DISPATCH(function)                                             \
   (::pygan::pick_isa(&::pygan::portable::function, &::pygan::avx2::function, \
                      &::pygan::avx512::function))
 #else

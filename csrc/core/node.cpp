@@ -74,6 +74,10 @@ void Node::release() {
 
 int64_t live_nodes() { return node_count; }
 
+bool Tensor::requires_grad() const {
+  return edge_.node && (edge_.node->op || edge_.node->variable);
+}
+
 bool Tensor::is_leaf() const { return !edge_.node || !edge_.node->op; }
 
 void Tensor::set_requires_grad(bool on) {
@@ -83,8 +87,10 @@ void Tensor::set_requires_grad(bool on) {
   if (on && !is_float(dtype()))
     throw DTypeError("only float32 and float64 tensors can require a gradient, this one is " +
                      array_.str());
-  if (on && !edge_.node) edge_ = Edge{std::make_shared<Node>(nullptr), 0};
-  if (!on) edge_ = Edge{};
+  if (edge_.node)
+    edge_.node->variable = on;  // the same variable as before, with its .grad and its graphs
+  else if (on)
+    edge_ = Edge{std::make_shared<Node>(nullptr), 0};
 }
 
 const Tensor& Tensor::grad() const {
@@ -93,6 +99,7 @@ const Tensor& Tensor::grad() const {
 }
 
 void Tensor::set_grad(Tensor g) const {
+  if (!g.defined() && !edge_.node) return;  // a constant has none
   if (!edge_.node || edge_.node->op) throw Error("only a leaf that requires a gradient has .grad");
   if (g.defined() && !(g.shape() == shape() && g.dtype() == dtype()))
     throw ShapeError("grad of " + array_.str() + " cannot be " + g.array().str());

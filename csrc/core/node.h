@@ -1,5 +1,5 @@
 // Node: one recorded operation, or a leaf. It keeps edges to its inputs' nodes and only the Arrays
-// its Op declares it needs; a kept output is an Array, never a Tensor, so a graph has no cycles.
+// its Op declares it needs; a kept output is an Array, never a Tensor, so recording makes no cycles.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,10 @@ struct Node {
   uint64_t sequence;  // grows along every edge from input to consumer: descending order is a
                       // topological order
   bool released = false;
-  Tensor grad;  // of a leaf: what backward() accumulated
+  // Of a leaf: whether it is a variable now, and what backward() accumulated. A gradient recorded with
+  // create_graph owns the graph that owns this leaf: the one cycle there is; clear .grad to break it.
+  bool variable = true;
+  Tensor grad;
 };
 
 }  // namespace pygan

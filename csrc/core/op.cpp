@@ -18,8 +18,11 @@ Tensors Op::jvp(const Tensors& inputs, const Tensors& outputs, const Tensors& tx
   RecordGuard record(true);
   Tensors v, x;
   for (const Tensor& in : inputs) {
-    Tensor t = in.detach();
-    if (is_float(t.dtype())) t.set_requires_grad(true);
+    // An input whose value was not kept is one that no derivative depends on: zeros do.
+    Tensor t = in.defined() && !in.array().has_data()
+                   ? Tensor(Array::zeros(in.shape(), in.dtype(), in.device()))
+                   : in.detach();
+    if (t.defined() && is_float(t.dtype())) t.set_requires_grad(true);
     x.push_back(t);
   }
   const Tensors y = pygan::apply(shared_from_this(), x);

@@ -7,11 +7,12 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "core/error.h"
 
 #include <pthread.h>
 #if defined(__linux__)
@@ -55,8 +56,7 @@ int default_threads() {
   if (const char* text = std::getenv("PYGAN_NUM_THREADS"); text && *text) {
     const int count = leading_count(text, true);
     if (count == 0) {
-      throw std::invalid_argument("PYGAN_NUM_THREADS=" + std::string(text) +
-                                  ": expected a positive integer");
+      throw ConfigError("PYGAN_NUM_THREADS=" + std::string(text) + ": expected a positive integer");
     }
     return count;
   }
@@ -127,7 +127,9 @@ class Pool {
 
   void wake_sleepers() {
     if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
-    { std::lock_guard<std::mutex> lock(park_); }
+    {
+      std::lock_guard<std::mutex> lock(park_);
+    }
     unpark_.notify_all();
   }
 
@@ -219,7 +221,7 @@ class Pool {
   std::condition_variable unpark_;
 };
 
-std::atomic<int> thread_count{0};     // 0: not asked yet
+std::atomic<int> thread_count{0};      // 0: not asked yet
 std::atomic<Pool*> the_pool{nullptr};  // never deleted: late callers find it stopped, not gone
 
 Pool& pool() {
@@ -261,7 +263,7 @@ int num_threads() {
 
 void set_num_threads(int n) {
   if (n < 1) {
-    throw std::invalid_argument("set_num_threads: expected at least 1, got " + std::to_string(n));
+    throw ConfigError("set_num_threads: expected at least 1, got " + std::to_string(n));
   }
   thread_count.store(std::min(n, kMaxThreads));
 }

@@ -36,10 +36,10 @@ class FunctionRef<Result(Args...)> {
 };
 
 // PYGAN_NUM_THREADS, else OMP_NUM_THREADS, else the number of cores this process may use.
-// Throws std::invalid_argument where PYGAN_NUM_THREADS is not a positive integer.
+// Throws ConfigError where PYGAN_NUM_THREADS is not a positive integer.
 int num_threads();
 
-// Throws std::invalid_argument below 1.
+// Throws ConfigError below 1.
 void set_num_threads(int n);
 
 // Calls body(i) once for each i in [0, n), on the caller and the pool. Returns when all are done.

@@ -36,7 +36,7 @@ class Tensor {
   Device device() const { return array_.device(); }
 
   const Edge& edge() const { return edge_; }
-  bool requires_grad() const { return edge_.node != nullptr; }
+  bool requires_grad() const;                       // computed from a variable, or one itself
   bool is_leaf() const;                             // no op made it
   void set_requires_grad(bool);                     // of a leaf; Error otherwise
   Tensor detach() const { return Tensor(array_); }  // same memory, no history

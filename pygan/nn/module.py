@@ -203,8 +203,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forgets the gradients of all parameters."""
         for parameter in self.parameters():
-            if parameter.requires_grad:  # a frozen one has none
-                parameter.grad = None
+            parameter.grad = None
 
     def to(self, target: Any) -> Self:
         """Changes the dtype or moves to a device, in place.

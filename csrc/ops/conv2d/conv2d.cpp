@@ -21,7 +21,12 @@ std::string str(const Conv& c) {
          str(c.dilation) + ", groups " + std::to_string(c.groups);
 }
 
+constexpr int64_t kLargest = int64_t{1} << 31;  // of a setting: extents cannot overflow below it
+
 void check_settings(const char* op, const Conv& c) {
+  if (std::max({c.stride.first, c.stride.second, c.dilation.first, c.dilation.second,
+                c.padding.first, c.padding.second, c.groups}) >= kLargest)
+    throw_shape(op, "stride, padding, dilation and groups must be below 2^31, got " + str(c));
   if (std::min({c.stride.first, c.stride.second, c.dilation.first, c.dilation.second, c.groups}) <
           1 ||
       std::min(c.padding.first, c.padding.second) < 0)

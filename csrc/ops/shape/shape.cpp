@@ -147,13 +147,16 @@ View strided(const char* op, const Shape& whole, const Shape& part,
   View v = dense(whole);
   for (size_t i = 0; i < rank; ++i) {
     const int k = static_cast<int>(i);
-    const int64_t last = start[i] + (part[k] - 1) * step[i];
+    int64_t last;
+    if (__builtin_mul_overflow(part[k] - 1, step[i], &last) ||
+        __builtin_add_overflow(start[i], last, &last))
+      throw_shape(op, "start and step of axis " + std::to_string(i) + " overflow");
     if (step[i] == 0) throw_shape(op, "step 0 on axis " + std::to_string(i));
     if (part[k] > 0 && (start[i] < 0 || start[i] >= whole[k] || last < 0 || last >= whole[k]))
       throw_shape(op, "axis " + std::to_string(i) + ": elements " + std::to_string(start[i]) +
                           " to " + std::to_string(last) + " are not all within " + whole.str());
     v.offset += part.size() ? start[i] * v.stride[i] : 0;
-    v.stride[i] *= step[i];
+    v.stride[i] *= part[k] > 1 ? step[i] : 1;
   }
   return v;
 }
@@ -232,6 +235,13 @@ struct Concat final : Movement {
       to.offset += x.dim(axis) * to.stride[static_cast<size_t>(axis)];
     }
     return {y};
+  }
+  Tensors jvp(const Tensors& in, const Tensors&, const Tensors& tx) const override {
+    Tensors t = tx;
+    for (size_t i = 0; i < t.size(); ++i)
+      if (!t[i].defined())
+        t[i] = Tensor(Array::zeros(in[i].shape(), in[i].dtype(), in[i].device()));
+    return {ops::concat(t, axis)};
   }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout,
               const Needs& needs) const override {
