@@ -2,6 +2,8 @@
 
 namespace pygan {
 
-BuildInfo build_info() { return {PYGAN_COMPILER, PYGAN_CUDA_WHY, PYGAN_SOURCE_DIGEST}; }
+BuildInfo build_info() {
+  return {PYGAN_VERSION, PYGAN_COMPILER, PYGAN_CUDA_WHY, PYGAN_SOURCE_DIGEST};
+}
 
 }  // namespace pygan

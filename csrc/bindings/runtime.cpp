@@ -100,6 +100,7 @@ void bind_runtime(py::module_& m) {
   m.def("build_info", [] {
     const BuildInfo b = build_info();
     py::dict d;
+    d["version"] = b.version;
     d["compiler"] = b.compiler;
     d["cuda_why"] = b.cuda_why;
     d["source_digest"] = b.source_digest;

@@ -54,9 +54,8 @@ struct ForwardPatches {
       }
     }
     list = runs(taps, c.groups == 1);
-    patches = {c.out_h,    c.out_w, c.stride_h,           c.stride_w,  c.in_h,
-               c.in_w,     c.in_c,  c.in_c / c.groups,    list.data(),
-               static_cast<int64_t>(list.size())};
+    patches = {c.out_h, c.out_w, c.stride_h,        c.stride_w,  c.in_h,
+               c.in_w,  c.in_c,  c.in_c / c.groups, list.data(), static_cast<int64_t>(list.size())};
   }
   ForwardPatches(const ForwardPatches&) = delete;
   ForwardPatches& operator=(const ForwardPatches&) = delete;
@@ -109,8 +108,7 @@ void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
         for (int64_t s = c.kernel_w - 1; s >= 0; --s) {
           const int64_t v = phase_w + c.pad_w - s * c.dilation_w;
           if (v % c.stride_w != 0) continue;
-          taps.push_back({h / c.stride_h, v / c.stride_w,
-                          (r * c.kernel_w + s) * in_c * c.out_c});
+          taps.push_back({h / c.stride_h, v / c.stride_w, (r * c.kernel_w + s) * in_c * c.out_c});
         }
       }
       const std::vector<Run> list = runs(taps, c.groups == 1);
@@ -118,9 +116,9 @@ void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
       for (const Tap& tap : taps) offsets.push_back(tap.offset);
       const int64_t rows = (c.in_h - phase_h + c.stride_h - 1) / c.stride_h;
       const int64_t cols = (c.in_w - phase_w + c.stride_w - 1) / c.stride_w;
-      const Patches patches = {rows,    cols,    1,     1,           c.out_h,
-                               c.out_w, c.out_c, out_c, list.data(),
-                               static_cast<int64_t>(list.size())};
+      const Patches patches = {
+          rows,    cols,    1,     1,           c.out_h,
+          c.out_w, c.out_c, out_c, list.data(), static_cast<int64_t>(list.size())};
       Problem<T> problem;
       problem.m = c.batch * rows * cols;
       problem.n = in_c;
@@ -163,7 +161,7 @@ void conv2d_weight_grad(const Conv& c, const T* x, const T* dy, T* dw) {
   }
 }
 
-#define PYGAN_INSTANTIATE(T)                                          \
+#define PYGAN_INSTANTIATE(T)                                               \
   template void conv2d<T>(const Conv&, const T*, const T*, T*);            \
   template void conv2d_input_grad<T>(const Conv&, const T*, const T*, T*); \
   template void conv2d_weight_grad<T>(const Conv&, const T*, const T*, T*);

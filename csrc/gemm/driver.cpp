@@ -80,8 +80,8 @@ Cut cut(int64_t m, int64_t n, int64_t k, bool gather_across, const Kernels<T>& k
   // A long k is split where C is small. Where patches run along m (weight gradients), a task
   // should hold many rows of C: all of them read the same few pixels.
   if (gather_across) m_block *= std::max<int64_t>(1, kResidentC / (n_block * m_block));
-  const int64_t splits = std::min({ceil_div(wanted, blocks()), k / (4 * kSlice),
-                                   std::max<int64_t>(1, kPartialC / (m * n))});
+  const int64_t splits = std::min(
+      {ceil_div(wanted, blocks()), k / (4 * kSlice), std::max<int64_t>(1, kPartialC / (m * n))});
   Cut c{0, 0, k, 0, 0, 1};
   if (splits > 1 && (gather_across || splits >= 4)) {
     c.k_block = round_up(ceil_div(k, splits), kSlice);
@@ -132,8 +132,8 @@ void sum_partials(const T* partial, int64_t splits, int64_t m, int64_t n, const 
   parallel_ranges(m, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t line = i / result.cols;
-      T* row = result.data + line / result.rows * result.image +
-               line % result.rows * result.line + i % result.cols * result.pixel;
+      T* row = result.data + line / result.rows * result.image + line % result.rows * result.line +
+               i % result.cols * result.pixel;
       for (int64_t s = 0; s < splits; ++s) {
         const T* from = partial + (s * m + i) * n;  // (n)
         if (s > 0 || add) {
@@ -153,8 +153,8 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
   const Kernels<T>& kernel = kernels<T>();
   // Where few rows use it, B is read where it lies; only columns short of a panel are packed.
   const Right<T>& right = problem.right;
-  const bool in_place = right.tap_offset == nullptr && right.col == 1 &&
-                        problem.m <= kInPlaceTiles * kernel.mr;
+  const bool in_place =
+      right.tap_offset == nullptr && right.col == 1 && problem.m <= kInPlaceTiles * kernel.mr;
   const int64_t packed_from = in_place ? n / kernel.nr * kernel.nr : 0;
   const int64_t packed_n = round_up(n - packed_from, kernel.nr);
   T* packed = packed_scratch.get<T>(packed_n * k);
@@ -209,8 +209,8 @@ void run_thin(const Problem<T>& problem) {
     }
     std::fill(to + problem.k, to + stride, T(0));
   }
-  const int64_t grain = std::max<int64_t>(
-      kThinRows, kTaskWork / kThinRows / (stride * problem.n) * kThinRows);
+  const int64_t grain =
+      std::max<int64_t>(kThinRows, kTaskWork / kThinRows / (stride * problem.n) * kThinRows);
   parallel_ranges(problem.m, grain, [&](int64_t begin, int64_t end) {
     kernel.thin({&problem.left, packed, stride, begin, end - begin, problem.n, problem.k,
                  &problem.result, problem.result_column, problem.accumulate,
@@ -222,8 +222,8 @@ template <class T>
 void run_few_rows(const Problem<T>& problem) {
   const Kernels<T>& kernel = kernels<T>();
   // A task's part of C stays in L1.
-  const int64_t least = round_up(std::max<int64_t>(1, (1 << 16) / (problem.k * problem.m + 1)),
-                                 kernel.lanes);
+  const int64_t least =
+      round_up(std::max<int64_t>(1, (1 << 16) / (problem.k * problem.m + 1)), kernel.lanes);
   const int64_t grain = std::clamp<int64_t>(least, 256, 2048);
   parallel_ranges(problem.n, grain, [&](int64_t begin, int64_t end) {
     kernel.few_rows({&problem.left, &problem.right, problem.m, problem.k, begin, end - begin,

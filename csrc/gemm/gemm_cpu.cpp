@@ -71,8 +71,8 @@ void multiply(const MultiplyArgs<T>& args) {
   do {  // at least once: an empty sum writes zeros
     const int64_t k = smaller(args.k_count - done, kSlice);
     for (int64_t i = 0; i < args.m_count; i += block) {
-      multiply_rows(args, args.m_begin + i, smaller(args.m_count - i, block),
-                    args.k_begin + done, k, args.add || done > 0);
+      multiply_rows(args, args.m_begin + i, smaller(args.m_count - i, block), args.k_begin + done,
+                    k, args.add || done > 0);
     }
     done += k;
   } while (done < args.k_count);
@@ -95,8 +95,7 @@ constexpr Kernels<T> kKernels = {
     .lanes = kLanes<T>,
     .block_rows = kBlockRows,
     .block_rows_across = kBlockRowsAcross,
-    .left_scratch =
-        larger(kBlockRows * kLineStride<T>, kSlice * across_stride<T>(kBlockRowsAcross)),
+    .left_scratch = larger(kBlockRows * kLineStride<T>, kSlice* across_stride<T>(kBlockRowsAcross)),
     .pack_right = pack_right<T>,
     .multiply = multiply<T>,
     .thin = thin<T>,

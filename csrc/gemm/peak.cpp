@@ -17,9 +17,9 @@ double micro_kernel_peak(int threads, double seconds) {
   const int64_t line = kSlice + 64 / static_cast<int64_t>(sizeof(T));
   std::atomic<double> total{0};
   const auto measure = [&] {
-    std::vector<T> a(kernel.mr * line, T(0.5));        // (mr, line)
+    std::vector<T> a(kernel.mr * line, T(0.5));          // (mr, line)
     std::vector<T> b(kSlice * kernel.nr + 16, T(0.25));  // (kSlice, nr), from an aligned element
-    std::vector<T> c(kernel.mr * kernel.nr);           // (mr, nr)
+    std::vector<T> c(kernel.mr * kernel.nr);             // (mr, nr)
     T* aligned = b.data();
     while (reinterpret_cast<uintptr_t>(aligned) % 64 != 0) ++aligned;
     const double flops = 2.0 * kernel.mr * kernel.nr * kSlice * kRepeats;

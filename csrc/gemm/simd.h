@@ -13,10 +13,8 @@ namespace pygan::PYGAN_ISA {
 namespace {
 
 // Aligned as an element: loads and stores through pointers to these may be at any element.
-typedef float FloatVector
-    __attribute__((vector_size(PYGAN_VECTOR_BYTES), aligned(4), may_alias));
-typedef double DoubleVector
-    __attribute__((vector_size(PYGAN_VECTOR_BYTES), aligned(8), may_alias));
+typedef float FloatVector __attribute__((vector_size(PYGAN_VECTOR_BYTES), aligned(4), may_alias));
+typedef double DoubleVector __attribute__((vector_size(PYGAN_VECTOR_BYTES), aligned(8), may_alias));
 
 template <class T>
 struct VectorOf;

@@ -78,8 +78,8 @@ template <class T, int kRows, int kColumns>
 
 template <class T, int kColumns>
 void thin_columns(const ThinArgs<T>& args) {
-  constexpr int64_t kBlock = 32;        // rows at a time: packed, they stay in L1
-  constexpr int64_t kInPlaceK = 2048;   // of k at a time, where A needs no packing
+  constexpr int64_t kBlock = 32;       // rows at a time: packed, they stay in L1
+  constexpr int64_t kInPlaceK = 2048;  // of k at a time, where A needs no packing
   const Left<T>& left = *args.left;
   const Result<T>& result = *args.result;
   const bool packed = left.patches != nullptr;
