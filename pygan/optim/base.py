@@ -1,0 +1,159 @@
+"""What optimizers share: checks of settings, named parameters, state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+import pygan as pg
+from pygan._core import Tensor
+from pygan.errors import ConfigError, DTypeError
+
+__all__ = [
+    "Optimizer",
+    "Params",
+    "hyper_array",
+    "load_into",
+    "named",
+    "number",
+    "power",
+    "zeros_like",
+]
+
+#: What optimizers take: tensors, or (name, tensor) pairs such as `Module.named_parameters()`.
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]]
+
+
+def number(
+    who: str, argument: str, value: float, low: float = 0.0, high: float = math.inf
+) -> float:
+    """`value` as a float, if it is finite and low <= value < high."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not low <= value < high:
+        bounds = f"in [{low:g}, {high:g})" if math.isfinite(high) else f"finite and >= {low:g}"
+        raise ConfigError(f"{who}: {argument} must be a number {bounds}, got {value!r}")
+    return float(value)
+
+
+def power(base: float, exponent: int) -> float:
+    """base^exponent by squaring: the same bits on every machine, which libm's pow is not."""
+    result = 1.0
+    while exponent:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+def named(who: str, params: Params) -> dict[str, Tensor]:
+    """Parameters by name; without names they are called "0", "1", ..."""
+    named: dict[str, Tensor] = {}
+    for i, item in enumerate(params):
+        name, tensor = item if isinstance(item, tuple) else (str(i), item)
+        if not isinstance(tensor, Tensor):
+            raise ConfigError(f"{who}: params must be tensors or (name, tensor), got {item!r}")
+        if name in named or any(tensor is other for other in named.values()):
+            raise ConfigError(f"{who}: parameter {name!r} appears twice in params")
+        named[name] = tensor
+    if not named:
+        raise ConfigError(f"{who}: params is empty")
+    return named
+
+
+def hyper_array(*values: float) -> Tensor:
+    return pg.tensor(np.array(values, np.float64))
+
+
+def zeros_like(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [pg.full(t.shape, 0.0, t.dtype, device=t.device) for t in tensors]
+
+
+def load_into(who: str, own: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Copies `state` into `own` if names, shapes and dtypes fit exactly; else changes nothing."""
+    wrong = [f"missing: {name}" for name in own if name not in state]
+    wrong += [f"unexpected: {name}" for name in state if name not in own]
+    for name in own.keys() & state.keys():
+        mine, new = own[name], state[name]
+        if tuple(new.shape) != mine.shape or new.dtype != mine.dtype:
+            wrong.append(
+                f"{name}: expected {mine.dtype} {mine.shape}, got {new.dtype} {tuple(new.shape)}"
+            )
+    if wrong:
+        raise ConfigError(f"{who}: state does not fit: " + "; ".join(sorted(wrong)))
+    for name, mine in own.items():
+        mine.assign_(state[name])
+
+
+class Optimizer:
+    """Base class: parameters, their names, gradients, learning rate.
+
+    Args:
+        params: tensors, or (name, tensor) pairs; names become names of the state.
+        lr: learning rate; ``optimizer.lr`` may be set between steps.
+
+    Raises:
+        ConfigError: a bad value (the message names the argument), no parameters, or one twice.
+    """
+
+    def __init__(self, params: Params, lr: float) -> None:
+        by_name = named(type(self).__name__, params)
+        self.names = list(by_name)
+        self.params = list(by_name.values())
+        self.lr = lr
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = number(type(self).__name__, "lr", value)
+
+    def zero_grad(self) -> None:
+        """Forgets all gradients."""
+        for param in self.params:
+            param.grad = None
+
+    def step(self) -> None:
+        """Updates every parameter that has a gradient, in place.
+
+        Raises:
+            DTypeError: the parameters changed their dtype since the optimizer was built.
+        """
+        try:
+            self._step()
+        except DTypeError as error:
+            raise DTypeError(
+                f"{type(self).__name__}: parameters and optimizer state differ in dtype; "
+                f"build the optimizer after Module.to ({error})"
+            ) from error
+
+    def _step(self) -> None:
+        raise NotImplementedError(f"{type(self).__name__} does not define _step")
+
+    def _with_grad(self) -> list[tuple[int, Tensor]]:
+        """(index, gradient) of the parameters that have one; the others are left alone."""
+        grads = [(i, param.grad) for i, param in enumerate(self.params)]
+        return [(i, grad) for i, grad in grads if grad is not None]
+
+    def _state(self) -> dict[str, Tensor]:
+        return {}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that a resumed run needs, by name (``m/<parameter>``), the rate included."""
+        return {"lr": hyper_array(self.lr), **self._state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over a state of the same parameters.
+
+        Raises:
+            ConfigError: names, shapes or dtypes do not fit (all are listed); nothing has changed.
+        """
+        own = self.state_dict()
+        load_into(type(self).__name__, own, state)
+        self.lr = float(own["lr"].numpy()[0])
