@@ -130,6 +130,61 @@ def test_what_cannot_be_saved_is_refused():
         checkpoint.encode({"__checksums__": np.zeros(1, np.uint8)}, {})
 
 
+@pytest.mark.parametrize(
+    "shape", [[0, 10**30], [0, 2**40, 2**40], [1] * 40, [1] * 70, [0] * 70, [0, -1], [0, 1.0], "x"]
+)
+def test_impossible_shapes_are_refused(shape: object):
+    whole = content()
+    length = int.from_bytes(whole[:8], "little")
+    name = "empty" if isinstance(shape, str) or 0 in shape else "net/D/scalar"
+    shape_before = json.loads(whole[8 : 8 + length])[name]["shape"]
+    old = f'"shape":{json.dumps(shape_before, separators=(",", ":"))}'.encode()
+    at = whole.index(f'"{name}"'.encode())
+    assert whole[at:].index(old) < 60
+    start = at + whole[at:].index(old)
+    header = whole[8:start] + f'"shape":{json.dumps(shape)}'.encode()
+    header += whole[start + len(old) : 8 + length]
+    with pytest.raises(CheckpointError):
+        checkpoint.decode(len(header).to_bytes(8, "little") + header + whole[8 + length :])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", -1),
+        ("step", True),
+        ("losses", "abc"),
+        ("losses", [1]),
+        ("losses", [1.0, None]),
+        ("losses", [1, 10**400]),
+        ("swd_real", "x"),
+        ("swd_real", -1.0),
+        ("opt/G/lr", -1.0),
+        ("opt/D/lr", np.nan),
+        ("opt/D/lr", np.inf),
+        ("opt/G/steps", -1),
+        ("ema/updates", -1),
+        ("rng/trainer.latent", -1),
+        ("rng/trainer.latent", 2**32),
+        ("data/order", -1),
+    ],
+)
+def test_impossible_values_are_refused_and_nothing_changes(name: str, value: object):
+    made = trainer()
+    made.train_step()
+    tensors, facts = state.tensors(made), state.facts(made)
+    if name in tensors:
+        tensors[name] = np.full_like(tensors[name], value)
+    else:
+        facts[name] = value
+    other = trainer()
+    before = everything(other)
+    with pytest.raises(CheckpointError) as caught:
+        other.restore(checkpoint.Checkpoint(tensors, facts), "x")
+    assert "impossible" in str(caught.value)
+    assert everything(other) == before
+
+
 @pytest.mark.parametrize("change", ["missing", "extra", "shape", "dtype"])
 def test_other_networks_are_refused_and_nothing_changes(change: str, tmp_path: Path):
     made = trainer()

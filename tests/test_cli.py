@@ -129,6 +129,9 @@ WRONG = [
     (["train", "--set", "data.image_size='big'"], 2, "image_size must be a size such as"),
     (["train", "wgan-gp", "--set", "discriminator.norm='batch'"], 2, "norm=None"),
     (["train", "--steps", "x"], 2, "steps"),
+    (["train", ""], 2, "unknown recipe ''"),
+    (["train", "--set", "batch_size=100000000"], 2, "batch_size 100000000 is more than the 6000"),
+    (["train", "--data", "images"], 2, "batch_size 64 is more than the 22 images"),
     (["train", "defualt"], 2, "did you mean 'default'"),
     (["train", "missing.toml"], 2, "cannot read recipe missing.toml"),
     (["train", "broken.toml"], 2, "broken.toml is not valid TOML"),
@@ -171,6 +174,19 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert match in errors
     assert output == ""
     assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("variable", ["PYGAN_NUM_THREADS", "PYGAN_CPU"])
+def test_a_wrong_environment_leaves_no_run(
+    variable: str, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(variable, "foo")
+    process = command("train", "--data", "images", *tiny_settings("steps=1"), cwd=place)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert re.fullmatch(rf"pygan: error: {variable}=foo[^\n]+\n", errors), errors
+    assert output == ""
+    assert not (place / "runs").exists()
 
 
 def test_a_traceback_only_where_it_is_asked_for(place: Path):
@@ -254,6 +270,21 @@ def _check_samples(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (place / "a.png").read_bytes() != first
     assert sample("-o", "images") == 2
     assert sample("-o", "nowhere/a.png") == 2
+    # a link is followed, and what is no file is left alone
+    (place / "link.png").symlink_to("b.png")
+    assert sample("-n", "4", "-o", "link.png") == 2
+    assert (place / "b.png").read_bytes() == first
+    assert sample("-n", "4", "-o", "link.png", "--force") == 0
+    assert (place / "link.png").is_symlink()
+    assert (place / "b.png").read_bytes() != first
+    os.mkfifo(place / "pipe")
+    (place / "loop").symlink_to("loop")
+    (place / "null").symlink_to(os.devnull)
+    for target in ("pipe", "loop", "null"):
+        capsys.readouterr()
+        assert sample("-o", target, "--force") == 2
+        assert f"{target} is not a regular file" in capsys.readouterr().err
+    assert (place / "pipe").is_fifo()
     capsys.readouterr()
     # without a name, a fresh one each time
     for expected in ("default-1-step3-seed0-64.png", "default-1-step3-seed0-64-2.png"):

@@ -14,6 +14,8 @@ import pytest
 from train_tools import command, everything, image_folder, tiny_settings, trainer
 
 import pygan as pg
+from pygan import cli
+from pygan.train import runs
 from pygan.train.rundir import RunDirectory
 
 STEPS = 60
@@ -194,6 +196,57 @@ def test_a_longer_run_is_the_shorter_one_gone_on(place: Path):
     assert resumed.returncode == 0, errors
     assert _last(run) == _last(place / "runs" / "whole")
     assert f"steps = {STEPS}" in (run / "config.toml").read_text()
+
+
+def test_a_resumed_run_logs_what_an_unbroken_one_does(tmp_path: Path):
+    image_folder(tmp_path / "images")
+    source = ["train", "--data", str(tmp_path / "images"), "--out", str(tmp_path / "runs")]
+
+    def run(name: str, log: int, *steps: int) -> list[dict[str, object]]:
+        path = tmp_path / "runs" / name
+        for step in steps:
+            if step == steps[0]:
+                settings = tiny_settings("score_every=4", f"log_every={log}")
+                where = [*source, "--name", name, *settings]
+            else:
+                where = ["train", "--resume", str(path)]
+            assert cli.main([*where, "--steps", str(step)]) == 0
+        rows = RunDirectory(path).rows()
+        return [{k: v for k, v in r.items() if k not in ("time_s", "images_per_s")} for r in rows]
+
+    for log in (1, 3):
+        whole = run(f"whole-{log}", log, 9)
+        assert run(f"parts-{log}", log, 4, 5, 9) == whole
+        assert [row["step"] for row in whole if "swd" in row] == [0, 4, 8, 9]
+
+
+def test_a_resume_that_is_refused_leaves_the_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    image_folder(tmp_path / "images")
+    settings = tiny_settings("steps=2")
+    source = ["--data", str(tmp_path / "images"), "--out", str(tmp_path), "--name", "x"]
+    assert cli.main(["train", *source, *settings]) == 0
+    run = RunDirectory(tmp_path / "x")
+    before = run.config.read_bytes()
+    resume = ["train", "--resume", str(run.path)]
+    capsys.readouterr()
+    assert cli.main([*resume, "--steps", "1"]) == 2
+    assert "steps 1 is less than the 2" in capsys.readouterr().err
+    assert run.config.read_bytes() == before
+    with run.locked():
+        # It must not even look at a checkpoint that another process may be replacing.
+        run.checkpoint_path(2).rename(tmp_path / "away")
+        assert cli.main([*resume, "--steps", "9"]) == 2
+        assert "another process" in capsys.readouterr().err
+        (tmp_path / "away").rename(run.checkpoint_path(2))
+    assert run.config.read_bytes() == before
+    held = runs.resume(str(run.path), warn=pytest.fail)  # from here on, not only while it trains
+    with pytest.raises(pg.ConfigError, match="another process"):
+        run.lock()
+    held.train(progress=False)
+    run.lock()
+    run.unlock()
 
 
 def test_one_process_at_a_time_trains_a_run(place: Path):

@@ -21,6 +21,7 @@ from pygan.errors import (
     NonFiniteError,
     ShapeError,
 )
+from pygan.nn import pending
 from pygan.train import state
 from pygan.train import update as updates
 
@@ -168,6 +169,58 @@ def test_a_gradient_that_is_not_finite_is_named(monkeypatch: pytest.MonkeyPatch)
         made.train_step()
     monkeypatch.undo()
     assert everything(made) == before
+
+
+def test_a_pending_statistic_that_is_not_finite_is_named(monkeypatch: pytest.MonkeyPatch):
+    made = trainer()
+    made.fit(1, progress=False)
+    before = everything(made)
+    real, calls = updates.d_loss, []
+
+    def spoiled(*args: object) -> pg.Tensor:
+        loss = real(*args)
+        calls.append(1)
+        if len(calls) == 1:  # not in the replay, so that no operation is to blame
+            name, buffer = next(
+                (n, b) for n, b in made.D.named_buffers() if n.endswith("running_mean")
+            )
+            calls.append(name)
+            pending.write(buffer, pg.full(buffer.shape, np.nan))
+        return loss
+
+    monkeypatch.setattr(updates, "d_loss", spoiled)
+    with pytest.raises(NonFiniteError, match="loss and gradients are finite") as caught:
+        made.train_step()
+    monkeypatch.undo()
+    assert f"the new {calls[1]} is not" in str(caught.value)
+    assert everything(made) == before
+
+
+@pytest.mark.parametrize("part", ["save_png", "_report"])
+@pytest.mark.parametrize("checkpoint_every", [2, 500])
+def test_a_picture_that_cannot_be_written_costs_no_step(
+    part: str, checkpoint_every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from pygan.train import loop
+
+    run = tmp_path / "run"
+    made = trainer(run_dir=run, sample_every=2, checkpoint_every=checkpoint_every, log_every=1)
+
+    def refuse(*_: object) -> None:
+        if made.step:
+            raise CheckpointError("cannot write it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, part, refuse)
+        with pytest.raises(CheckpointError, match="cannot write it"):
+            made.fit(3, progress=False)
+    assert made.step == 2
+    again = trainer()
+    again.load(run / "checkpoints" / "step-000002.safetensors")
+    assert everything(again) == everything(made)
+    # what is missing is made good when the run goes on
+    made.fit(1, progress=False)
+    assert (run / "samples" / "step-000002.png").is_file()
 
 
 def test_nothing_leaks_over_steps():

@@ -38,17 +38,25 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_target(path: Path, force: bool) -> None:
     if path.is_dir():
         raise ConfigError(f"{path} is a directory; -o takes a file")
+    target = _target(path)
+    if os.path.lexists(target) and not target.is_file():
+        raise ConfigError(f"{path} is not a regular file; -o does not replace it")
     if path.exists() and not force:
         raise ConfigError(f"{path} exists; name another file, or add --force to overwrite it")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path.parent} is no directory")
+    if not target.parent.is_dir():
+        raise ConfigError(f"{target.parent if path.is_symlink() else path.parent} is no directory")
+
+
+def _target(path: Path) -> Path:
+    """Where writing to ``path`` goes: links are followed, not replaced."""
+    return Path(os.path.realpath(path))
 
 
 def _write(path: Path, content: bytes, force: bool) -> None:
     from pygan.train.files import write_atomic
 
     if force:
-        write_atomic(path, [content])
+        write_atomic(_target(path), [content])
         return
     try:
         with open(path, "xb") as file:  # made meanwhile by somebody else: refused as well

@@ -21,7 +21,12 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = _settings(arguments)
     listen()
+    import pygan as pg
     from pygan.train import runs
+
+    # Both read the environment, and a wrong value there should not leave a run behind.
+    pg.get_num_threads()
+    pg._core.cpu_isa()
 
     if arguments.resume is not None:
         for option in ("recipe", "out", "name"):
@@ -29,8 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
                 raise ConfigError(f"--resume goes on with a run as it is; leave out {option}")
         current = runs.resume(arguments.resume, settings, warn=warn)
     else:
+        recipe = "default" if arguments.recipe is None else arguments.recipe
         out = Path("runs" if arguments.out is None else arguments.out)
-        current = runs.start(arguments.recipe or "default", settings, out=out, name=arguments.name)
+        current = runs.start(recipe, settings, out=out, name=arguments.name)
     _introduce(current)
     try:
         current.train()

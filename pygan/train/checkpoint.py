@@ -37,6 +37,7 @@ CHECKSUMS = "__checksums__"
 METADATA = "__metadata__"
 DIGEST_SIZE = 32
 MAX_HEADER = 100_000_000  # the limit of the format's own library
+MAX_DIMENSIONS = 32  # of every version of NumPy
 DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
@@ -188,7 +189,10 @@ def _views(entries: Mapping[str, Any], data: memoryview) -> dict[str, Array]:
             start, end = entry["data_offsets"]
         except (KeyError, TypeError, ValueError):
             raise CheckpointError(f"is damaged: its entry of {name[:60]} is unreadable") from None
-        whole = all(type(n) is int and n >= 0 for n in (*shape, start, end))
+        # Without the bounds a shape that holds a 0 could be of any size, and NumPy would refuse it.
+        whole = len(shape) <= MAX_DIMENSIONS and all(
+            type(n) is int and 0 <= n < 2**48 for n in (*shape, start, end)
+        )
         size = dtype.itemsize
         for n in shape if whole else ():
             size *= n
@@ -196,7 +200,10 @@ def _views(entries: Mapping[str, Any], data: memoryview) -> dict[str, Array]:
             raise CheckpointError(f"is damaged: its entry of {name[:60]} does not add up")
         if end > len(data):
             raise CheckpointError(f"is cut off: {name[:60]} ends after the file does")
-        views[name] = np.frombuffer(data[start:end], dtype=dtype).reshape(shape)
+        try:
+            views[name] = np.frombuffer(data[start:end], dtype=dtype).reshape(shape)
+        except ValueError:
+            raise CheckpointError(f"is damaged: {name[:60]} has an impossible shape") from None
         position = end
     if position != len(data):
         raise CheckpointError(f"is damaged: {len(data) - position} bytes follow its last tensor")

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,20 +50,29 @@ class Intervals:
 def train(trainer: Trainer, steps: int, progress: bool | None) -> dict[str, Any]:
     """Train ``steps`` more steps and leave in the run directory, if there is one, what it promises.
 
-    At a step that is due for several things they happen in the order line, picture, checkpoint, so
-    that a checkpoint never comes from a later step than the lines before it.
+    At a step that is due for several things they happen in the order line, checkpoint, picture: a
+    checkpoint never comes from a later step than the lines before it, and a picture or a report
+    that cannot be written costs no trained step.
     """
     run, intervals = trainer.run, trainer.intervals
     last = trainer.step + steps
-    clock = _Clock(0.0 if run is None else _begin(trainer, run))
+    clock = _Clock(0.0 if run is None else _begin(trainer, run, last))
     row: dict[str, Any] = {}
     # Without a directory there is nothing to save, so SIGTERM keeps its usual meaning.
     caught = (signal.SIGINT,) if run is None else (signal.SIGINT, signal.SIGTERM)
     with StopSignals(caught) as stop, Progress(trainer.step, last, progress) as bar:
         if trainer.step == 0 and run is not None:
             row = _line(trainer, clock, score=True)
-            _leave(trainer, run, row, picture=True)
+            run.append(row)
+            _picture(trainer, run)
             bar.score(row)
+        elif (
+            run is not None
+            and (steps == 0 or trainer.step % intervals.sample == 0)
+            and not _picture_path(trainer, run).is_file()
+        ):
+            # A kill, or a full disk, came between a checkpoint and the picture of its step.
+            _picture(trainer, run)
         while trainer.step < last and stop.received is None:
             with clock.stepping(trainer.batch_size * trainer.game.n_critic):
                 losses = trainer.train_step()
@@ -76,10 +86,19 @@ def train(trainer: Trainer, steps: int, progress: bool | None) -> dict[str, Any]
                 bar.score(row)
                 if run is not None:
                     run.append(row)
-            if run is not None and (final or step % intervals.sample == 0):
-                _leave(trainer, run, None, picture=True)
-            if run is not None and (final or step % intervals.checkpoint == 0):
+            if run is None:
+                continue
+            saved = final or step % intervals.checkpoint == 0
+            if saved:
                 save_checkpoint(trainer, run)
+            if final or step % intervals.sample == 0:
+                try:
+                    _picture(trainer, run)
+                except Exception:
+                    # Not due yet, but what was trained since the last one would be lost.
+                    if not saved:
+                        save_checkpoint(trainer, run)
+                    raise
         if stop.received is not None:
             if run is not None:
                 save_checkpoint(trainer, run)
@@ -126,11 +145,16 @@ class _Clock:
         return rate
 
 
-def _begin(trainer: Trainer, run: RunDirectory) -> float:
+def _begin(trainer: Trainer, run: RunDirectory, last: int) -> float:
     """Bring the directory to the trainer's step; seconds that were trained before."""
     run.make_folders()
+    step, intervals = trainer.step, trainer.intervals
+    # A run's last step is logged and scored in any case. Where training now goes on from there, it
+    # is a step like any other, and a run that never stopped would have left no more than is due.
+    scored = step == last or step % intervals.score == 0
+    logged = scored or step % intervals.log == 0
     # At step 0 the checkpoint comes before the first line, so that line is made again.
-    before = run.cut_back(trainer.step if trainer.step else -1)
+    before = run.cut_back(step if step else -1, logged=logged, scored=scored)
     if trainer.step == 0:
         save_checkpoint(trainer, run)
         images = trainer.data.images
@@ -155,13 +179,15 @@ def _line(trainer: Trainer, clock: _Clock, score: bool) -> dict[str, Any]:
     return row
 
 
-def _leave(trainer: Trainer, run: RunDirectory, row: dict[str, Any] | None, picture: bool) -> None:
-    if row is not None:
-        run.append(row)
-    if picture:
-        path = run.samples / f"step-{trainer.step:06d}.png"
-        save_png(path, grid(trainer.fixed_samples(GRID)), _scale(trainer))
-        _report(trainer, run)
+def _picture(trainer: Trainer, run: RunDirectory) -> None:
+    """The picture of the present step, and the report that shows it."""
+    path = _picture_path(trainer, run)
+    save_png(path, grid(trainer.fixed_samples(GRID)), _scale(trainer))
+    _report(trainer, run)
+
+
+def _picture_path(trainer: Trainer, run: RunDirectory) -> Path:
+    return run.samples / f"step-{trainer.step:06d}.png"
 
 
 def _scale(trainer: Trainer) -> int:

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import tomllib
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config
 from pygan.train.files import remove_leftovers, sync_directory, write_atomic
 
-__all__ = ["RunDirectory", "load_checkpoint"]
+__all__ = ["RunDirectory", "find_run", "load_checkpoint", "read_checkpoint"]
 
 KEPT = 2  # checkpoints: the newest, and one to fall back on
 _NAME = re.compile(r"step-(\d+)\.safetensors")
@@ -44,7 +45,7 @@ class RunDirectory:
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self.report = path / "report.html"
-        self._lock: int | None = None
+        self._lock: weakref.finalize[Any, Any] | None = None  # closes the handle that holds it
 
     @classmethod
     def create(cls, parent: Path, recipe: str, name: str | None = None) -> RunDirectory:
@@ -101,23 +102,40 @@ class RunDirectory:
         except (OSError, ValueError) as error:
             raise CheckpointError(f"cannot read {self.config}: {error}") from None
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes from training in this directory; a killed one loses its lock."""
+    def lock(self) -> None:
+        """Keep others from training in this directory, until :meth:`unlock`.
+
+        A killed process loses its lock, and so does an object that nobody holds any more. Raises
+        ConfigError where another one has it; without effect where this object has it already.
+        """
+        if self._lock is not None:
+            return
         try:
             import fcntl
         except ImportError:  # Windows
-            yield
             return
         handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ConfigError(f"{self.path} is being trained by another process") from None
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise ConfigError(f"{self.path} is being trained by another process") from None
+        self._lock = weakref.finalize(self, os.close, handle)
+
+    def unlock(self) -> None:
+        """Give the lock back, where this object has it."""
+        if self._lock is not None:
+            self._lock()
+            self._lock = None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock within the block, and give it back at its end."""
+        self.lock()
+        try:
             yield
         finally:
-            os.close(handle)
+            self.unlock()
 
     # Checkpoints
 
@@ -179,15 +197,21 @@ class RunDirectory:
                 rows.append(row)
         return rows
 
-    def cut_back(self, step: int) -> float:
-        """Drop what was logged and drawn after ``step``; the time_s of the last line that stays.
+    def cut_back(self, step: int, *, logged: bool = True, scored: bool = True) -> float:
+        """Drop what was logged and drawn after ``step``; the time_s at ``step``.
 
         The lines come back when the steps are trained again, so that a resumed run's files tell
-        each step once.
+        each step once. The line of ``step`` itself stays where ``logged``, and keeps its score
+        where ``scored``.
         """
         remove_leftovers(self.path)
         remove_leftovers(self.checkpoints)
         kept = [row for row in self.rows() if row["step"] <= step]
+        seconds = float(kept[-1].get("time_s") or 0.0) if kept else 0.0
+        if not logged:
+            kept = [row for row in kept if row["step"] < step]
+        elif not scored:
+            kept = [_unscored(row) if row["step"] == step else row for row in kept]
         write_atomic(self.metrics, [(json.dumps(row) + "\n").encode() for row in kept])
         for path in self.samples.glob("step-*.png"):
             if path.stem[5:].isdecimal() and int(path.stem[5:]) > step:
@@ -197,7 +221,7 @@ class RunDirectory:
             if int(path.stem[5:]) > max(step, 0):
                 os.replace(path, path.with_name(path.name + ".aside"))
         sync_directory(self.path)
-        return float(kept[-1].get("time_s") or 0.0) if kept else 0.0
+        return seconds
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add one line to metrics.jsonl, in one write: a kill leaves it whole or not at all."""
@@ -235,18 +259,37 @@ def load_checkpoint(
     is named explicitly is used or refused; of a run, the newest intact checkpoint is taken (see
     :meth:`RunDirectory.newest`), and None where none was written yet. Raises CheckpointError.
     """
+    run, named = find_run(where)
+    return (run, *read_checkpoint(run, named, warn))
+
+
+def find_run(where: str) -> tuple[RunDirectory, Path | None]:
+    """The run that ``where`` names, and the checkpoint file where it names one; nothing is read.
+
+    Raises CheckpointError.
+    """
     path = Path(where)
     if path.is_file():
         folder = path.resolve().parent
-        run = folder.parent if folder.name == "checkpoints" else folder
-        return RunDirectory(run), path, checkpoint.read(path)
+        return RunDirectory(folder.parent if folder.name == "checkpoints" else folder), path
     if not path.is_dir() and Path(path.name) == path and (Path("runs") / path).is_dir():
         path = Path("runs") / path
     if not path.is_dir():
         raise CheckpointError(f"no run and no checkpoint at {where}{_near(path)}")
-    run_dir = RunDirectory(path)
-    newest = run_dir.newest(warn)
-    return (run_dir, None, None) if newest is None else (run_dir, *newest)
+    return RunDirectory(path), None
+
+
+def read_checkpoint(
+    run: RunDirectory, named: Path | None, warn: Callable[[str], None]
+) -> tuple[Path | None, Checkpoint | None]:
+    """The second half of :func:`load_checkpoint`: what :func:`find_run` found, read."""
+    if named is not None:
+        return named, checkpoint.read(named)
+    return run.newest(warn) or (None, None)
+
+
+def _unscored(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("swd", "swd_real")}
 
 
 def _near(path: Path) -> str:

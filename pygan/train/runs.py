@@ -16,7 +16,7 @@ from pygan.train.average import AveragedGenerator
 from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config, fixed_part, override, resolve
 from pygan.train.loop import Intervals
-from pygan.train.rundir import RunDirectory, load_checkpoint
+from pygan.train.rundir import RunDirectory, find_run, load_checkpoint, read_checkpoint
 from pygan.train.trainer import Trainer
 
 __all__ = ["Run", "generator", "resume", "start"]
@@ -26,7 +26,10 @@ Warn = Callable[[str], None]
 
 @dataclass
 class Run:
-    """A trainer, the directory it writes to, and the configuration that made both."""
+    """A trainer, the directory it writes to, and the configuration that made both.
+
+    It holds the directory's lock from before its checkpoint is read until :meth:`train` ends.
+    """
 
     trainer: Trainer
     directory: RunDirectory
@@ -57,8 +60,15 @@ def start(
     table = override(recipes.load(recipe), settings)
     config = _with_full_path(resolve(table))
     build.check_device(config.device)
-    trainer = _trainer(config, build.dataset(config))
+    data = build.dataset(config)
+    if config.batch_size > len(data):
+        raise ConfigError(
+            f"batch_size {config.batch_size} is more than the {len(data)} images to train on; "
+            f"try --set batch_size={min(64, len(data))}"
+        )
+    trainer = _trainer(config, data)
     directory = RunDirectory.create(out, config.recipe, name)
+    directory.lock()
     directory.save_config(config)
     trainer.run = directory
     return Run(trainer, directory, config)
@@ -68,9 +78,23 @@ def resume(where: str, settings: Sequence[str] = (), *, warn: Warn) -> Run:
     """The run that ``where`` names (see `rundir.load_checkpoint`), as its checkpoint left it.
 
     ``settings`` may change how long it trains, what it leaves behind and where the data lies, but
-    nothing that a step depends on. Raises CheckpointError, ConfigError, DataError.
+    nothing that a step depends on. Raises CheckpointError, ConfigError (also where another process
+    trains this run), DataError; config.toml is then as it was.
     """
-    directory, path, loaded = load_checkpoint(where, warn)
+    directory, named = find_run(where)
+    if directory.config.is_file():  # else it is no run: it gets its error, and no lock file
+        directory.lock()
+    try:
+        return _resume(directory, named, settings, warn)
+    except BaseException:
+        directory.unlock()
+        raise
+
+
+def _resume(
+    directory: RunDirectory, named: Path | None, settings: Sequence[str], warn: Warn
+) -> Run:
+    path, loaded = read_checkpoint(directory, named, warn)
     table = directory.load_config()
     config = _with_full_path(resolve(override(table, settings)))
     _check_unchanged(resolve(table).to_dict(), config.to_dict(), "cannot change on a resume")
@@ -88,6 +112,11 @@ def resume(where: str, settings: Sequence[str] = (), *, warn: Warn) -> Run:
         trainer.restore(loaded, str(path))
     else:
         warn(f"{directory.path} was stopped before its first checkpoint; it starts at step 0")
+    if config.steps < trainer.step:
+        raise ConfigError(
+            f"steps {config.steps} is less than the {trainer.step} that {path} has trained; "
+            "ask for more, or resume from an earlier checkpoint"
+        )
     if settings:
         directory.save_config(config)
     trainer.run = directory
@@ -99,8 +128,9 @@ def generator(where: str, warn: Warn) -> tuple[Module, Checkpoint, RunDirectory]
     directory, path, loaded = load_checkpoint(where, warn)
     if loaded is None:
         raise CheckpointError(f"{directory.path} has no checkpoint yet; resume it first")
-    saved, shape = loaded.state.get("config"), (loaded.state.get("data") or {}).get("shape")
-    if not isinstance(saved, dict) or not isinstance(shape, list):
+    saved, about = loaded.state.get("config"), loaded.state.get("data")
+    shape = about.get("shape") if isinstance(about, dict) else None
+    if not isinstance(saved, dict) or not isinstance(shape, list) or len(shape) != 4:
         raise CheckpointError(
             f"checkpoint {path} was made by a program with networks of its own; sample it there"
         )

@@ -79,9 +79,8 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
     """
     state, new = loaded.state, loaded.tensors
     _check_arrays(tensors(trainer), new, where)
-    step, losses, real = state.get("step"), state.get("losses"), state.get("swd_real")
-    if type(step) is not int or step < 0:
-        raise CheckpointError(f"checkpoint {where} has an impossible step {step!r}")
+    _check_values(state, new, where)
+    step, losses, real = state["step"], state.get("losses"), state.get("swd_real")
     own = _settings(trainer)
     saved = state.get("trainer")
     for key, value in own.items():
@@ -117,7 +116,7 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
         trainer.streams[name].draw = draw
     trainer.step = step
     trainer.losses = None if losses is None else (float(losses[0]), float(losses[1]))
-    trainer.swd_real = real
+    trainer.swd_real = None if real is None else float(real)
     return warnings
 
 
@@ -135,6 +134,34 @@ def _check_arrays(own: dict[str, Array], new: dict[str, Array], where: str) -> N
         raise CheckpointError(
             f"checkpoint {where} does not fit: {'; '.join(sorted(wrong)[:3])}{more}"
         )
+
+
+def _check_values(state: dict[str, Any], arrays: dict[str, Array], where: str) -> None:
+    """Refuses values that no training leaves; those that load_state_dict would refuse included."""
+
+    def impossible(name: str, value: object) -> CheckpointError:
+        return CheckpointError(f"checkpoint {where} has an impossible {name}: {value!r:.60}")
+
+    step, losses, real = state.get("step"), state.get("losses"), state.get("swd_real")
+    if type(step) is not int or not 0 <= step < 2**63:
+        raise impossible("step", step)
+    if losses is not None and not (
+        isinstance(losses, list) and len(losses) == 2 and all(map(_is_finite, losses))
+    ):
+        raise impossible("losses", losses)
+    if real is not None and not (_is_finite(real) and real >= 0):
+        raise impossible("swd_real", real)
+    for name, array in arrays.items():
+        rate = name.startswith("opt/") and name.endswith("/lr")
+        if rate and not (np.isfinite(array).all() and (array >= 0).all()):
+            raise impossible(name, array.tolist())
+        # Every whole number of the state counts something.
+        if array.dtype.kind == "i" and (array < 0).any():
+            raise impossible(name, array.tolist())
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) <= 1e300  # type: ignore[operator, arg-type]
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:

@@ -2,9 +2,10 @@
 
 Forward and backward write nothing that lasts: running statistics wait as pending values
 (:mod:`pygan.nn.pending`), and gradients come from ``pg.grad``, not from ``.grad``. One fused pass
-then looks whether the loss and every gradient are finite. Only after that are the statistics and
-the weights written, in place. Otherwise everything is dropped, and the same update runs once more
-under ``pg.check_finite()``, to name the first operation that made a NaN or an infinity.
+then looks whether the loss, every gradient and every pending value are finite. Only after that are
+the statistics and the weights written, in place. Otherwise everything is dropped, and the same
+update runs once more under ``pg.check_finite()``, to name the first operation that made a NaN or an
+infinity.
 
 Everything that differs from step to step (images, latents, coefficients of penalties) comes in as
 an argument; these functions draw nothing and count nothing.
@@ -81,9 +82,10 @@ def _update(
     with pending.transaction() as values:
         loss = loss_of()
         grads = pg.grad(loss, trained)
-    if not _core.all_finite([loss, *grads]):
+    waiting = [(buffer, value) for buffer, value in values if value.dtype.kind == "f"]
+    if not _core.all_finite([loss, *grads, *(value for _, value in waiting)]):
         values.drop()
-        raise _diagnosis(name, network, trained, loss, grads, loss_of)
+        raise _diagnosis(name, network, trained, loss, grads, waiting, loss_of)
     for parameter, gradient in zip(trained, grads, strict=True):
         parameter.grad = gradient
     values.commit()
@@ -98,6 +100,7 @@ def _diagnosis(
     trained: Sequence[Tensor],
     loss: Tensor,
     grads: Sequence[Tensor],
+    waiting: Sequence[tuple[Tensor, Tensor]],
     loss_of: Callable[[], Tensor],
 ) -> NonFiniteError:
     """The same update again, checked op by op; the error that tells what went wrong first."""
@@ -115,6 +118,10 @@ def _diagnosis(
         text += f"; {bad_before[0]} was not finite before the update"
     elif _finite(loss) and found:
         text += f"; the loss is finite, the gradient of {found[0]} is not"
+    elif _finite(loss):
+        buffers = {id(b): key for key, b in network.named_buffers()}
+        spoiled = [buffers.get(id(b), "?") for b, value in waiting if not _finite(value)]
+        text += f"; loss and gradients are finite, the new {spoiled[0]} is not"
     return NonFiniteError(f"{text}; the update was not applied")
 
 
