@@ -164,7 +164,7 @@ def chart(
         legend.append(f'<li class="dashed">{escape(reference[0])}</li>')
     notes = ["log scale"] if log else []
     lost = sum(not math.isfinite(y) for s in drawn for _, y in s.points)
-    notes += [f"{lost:,} values not finite"] if lost else []
+    notes += [f"{lost:,} value{'s' * (lost > 1)} not finite"] if lost else []
     note = f" <small>{', '.join(notes)}</small>" if notes else ""
     alt = "; ".join(f"{s.label}: last value {number(_last(s.points))}" for s in drawn)
     return (

@@ -110,12 +110,13 @@ def _number(value: Any) -> float:
 
 
 def _by_step(metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
-    """Lines with a step, in its order, one a step; values as floats."""
+    """Lines with a step, in its order, one a step; values as floats. None: nothing was measured."""
     found: dict[float, dict[str, float]] = {}
     for row in metrics:
         step = _number(row.get("step"))
         if math.isfinite(step):
-            found.setdefault(step, {}).update({str(k): _number(v) for k, v in row.items()})
+            values = {str(k): _number(v) for k, v in row.items() if v is not None}
+            found.setdefault(step, {}).update(values)
     return [found[step] for step in sorted(found)]
 
 

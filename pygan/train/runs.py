@@ -11,8 +11,8 @@ from typing import Any
 from pygan.data import Dataset
 from pygan.errors import CheckpointError, ConfigError
 from pygan.nn import Module
+from pygan.optim import EMA
 from pygan.train import build, recipes
-from pygan.train.average import AveragedGenerator
 from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config, fixed_part, override, resolve
 from pygan.train.loop import Intervals
@@ -61,7 +61,9 @@ def start(
     config = _with_full_path(resolve(table))
     build.check_device(config.device)
     data = build.dataset(config)
-    if config.batch_size > len(data):
+    # A few pictures make a batch by taking several epochs together; a batch far beyond any data set
+    # is a slip of the keyboard that memory would not survive.
+    if config.batch_size > max(len(data), 1024):
         raise ConfigError(
             f"batch_size {config.batch_size} is more than the {len(data)} images to train on; "
             f"try --set batch_size={min(64, len(data))}"
@@ -136,7 +138,7 @@ def generator(where: str, warn: Warn) -> tuple[Module, Checkpoint, RunDirectory]
         )
     config = resolve(saved)
     G, _ = build.networks(config, (shape[1], shape[2], shape[3]))
-    average = AveragedGenerator(G, config.ema_decay)
+    average = EMA(G, config.ema_decay)
     prefix = "ema/"
     arrays = {k.removeprefix(prefix): v for k, v in loaded.tensors.items() if k.startswith(prefix)}
     try:

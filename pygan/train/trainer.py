@@ -17,9 +17,9 @@ from pygan.errors import ConfigError, NonFiniteError, ShapeError
 from pygan.games import Game, NonSaturating
 from pygan.metrics import swd, swd_real
 from pygan.nn import Module
+from pygan.optim import EMA
 from pygan.random import Stream
 from pygan.train import checkpoint, state
-from pygan.train.average import AveragedGenerator
 from pygan.train.loop import Intervals, train
 from pygan.train.rundir import RunDirectory
 from pygan.train.sampling import generate
@@ -103,7 +103,7 @@ class Trainer:
         self.losses: tuple[float, float] | None = None  # of the last step: D's, G's
         self.opt_d = self.game.d_optimizer.build(_named(D))
         self.opt_g = self.game.g_optimizer.build(_named(G))
-        self.ema = AveragedGenerator(G, ema_decay)
+        self.ema = EMA(G, ema_decay)
         self.order = BatchOrder(len(self.data), batch_size, seed)
         self.streams = {name: Stream(seed, name) for name in ("trainer.latent", "trainer.alpha")}
         self.config: dict[str, Any] | None = None  # of the recipe, where one made this trainer
