@@ -24,7 +24,7 @@ def magnitude_scale(f: Callable, inputs: Sequence[np.ndarray]) -> list[float]:
 def perturbation_scale(
     f: Callable, inputs: Sequence[np.ndarray], rng: np.random.Generator, draws: int = 4
 ) -> list[float]:
-    """The scale of any ``f``, one number an output: ``max|f(x (1 + d)) - f(x)| / eps + max|f(x)|``.
+    """The scale of any ``f``, an output: ``max(max|f(x (1 + d)) - f(x)| / eps, max|f(x)|)``.
 
     Every element of every input moves by d = +-eps with random signs, ``draws`` times. The first
     term is what rounding the inputs does to the result, the second what rounding the result does:
@@ -41,7 +41,7 @@ def perturbation_scale(
         worst = np.maximum(
             worst, _largest([a - b for a, b in zip(_outputs(f(*moved)), at, strict=True)])
         )
-    return list(worst / _STEP + _largest(at))
+    return list(np.maximum(worst / _STEP, _largest(at)))
 
 
 def error_ratio(
