@@ -45,8 +45,9 @@ def _locate() -> None:
 
         if _core.build_info()["source_digest"] != source_digest(csrc):
             raise ImportError(
-                "pygan's compiled module was built from other sources than this checkout's csrc/: "
-                "rebuild: pip install ."
+                f"{_core.__file__} was built from other sources than this checkout's csrc/, "
+                "rebuild: "
+                + ("cmake --build build" if _has_core(_HERE) else "pip install .")
             )
 
 

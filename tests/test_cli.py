@@ -360,7 +360,7 @@ def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[st
     output = capsys.readouterr().out
     assert output.startswith(("pygan 0", "usage: pygan"))
     if arguments[0] == "train":
-        for part in ("metrics.jsonl", "report.html", "examples:", "exit codes:", "3 minutes"):
+        for part in ("metrics.jsonl", "report.html", "examples:", "exit codes:", "three minutes"):
             assert part in output
 
 

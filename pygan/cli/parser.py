@@ -14,8 +14,8 @@ pygan trains generative adversarial networks: two networks, one that makes image
 that tells them from real ones, learn from playing against each other.
 
 examples:
-  pygan train                        train on the embedded images of clothes: about 3 minutes
-                                     on two cores, pictures and a report in runs/default-1
+  pygan train                        train on the embedded images of clothes: one to three
+                                     minutes on two cores, pictures and a report in runs/default-1
   pygan train --list                 what else there is to train
   pygan train --data photos/         your own images, any size and format
   pygan sample runs/default-1 -n 64  pictures from a trained generator
@@ -24,8 +24,8 @@ examples:
 
 _TRAIN = """\
 Train a recipe. A recipe is a TOML file with every setting: networks, game, data, optimizers,
-steps. Without one the recipe "default" is trained: a DCGAN on embedded images of clothes, about
-3 minutes on two cores.
+steps. Without one the recipe "default" is trained: a DCGAN on embedded images of clothes, one
+to three minutes on two cores.
 """
 
 _TRAIN_MORE = """\
