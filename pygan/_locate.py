@@ -46,8 +46,7 @@ def _locate() -> None:
         if _core.build_info()["source_digest"] != source_digest(csrc):
             raise ImportError(
                 f"{_core.__file__} was built from other sources than this checkout's csrc/, "
-                "rebuild: "
-                + ("cmake --build build" if _has_core(_HERE) else "pip install .")
+                "rebuild: " + ("cmake --build build" if _has_core(_HERE) else "pip install .")
             )
 
 
