@@ -241,7 +241,7 @@ def test_what_is_no_folder_of_images_gets_one_clear_line(tmp_path):
         tmp_path / "empty": "no images below",
         tmp_path / "one": "only 1 usable image",
         tmp_path / "bad": "no usable image .* x.png: not an image",
-        tmp_path / "file.xyz": "nothing that pygan can read; supported: a folder of images",
+        tmp_path / "file.xyz": "nothing that pygan can read; supported: .*a folder of images",
         "": "the data path is empty",
     }
     for path, message in cases.items():

@@ -12,10 +12,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from pygan.data.archive import image_zip, is_zip
+from pygan.data.cifar import is_cifar, load_cifar
 from pygan.data.dataset import Dataset, from_array, held_out_indices, split, to_float, to_uint8
+from pygan.data.decoding import shown
 from pygan.data.fashion import CLASSES, embedded
-from pygan.data.folder import image_folder, shown
+from pygan.data.folder import image_folder
+from pygan.data.idx import is_idx, load_idx
+from pygan.data.npz import is_npz, load_npz
 from pygan.data.order import BatchOrder, permutation
+from pygan.data.parquet import is_parquet, load_parquet
 from pygan.data.pixels import adapt, check_channels, size_pair
 from pygan.errors import DataError
 
@@ -40,6 +46,11 @@ Loader = Callable[[Path, tuple[int, int], int | None], Dataset]
 # What `load` can read: in words, the test that recognises it, and the loader. The first match wins;
 # a new format is one function and one line here.
 SOURCES: tuple[tuple[str, Callable[[Path], bool], Loader], ...] = (
+    ("IDX files (MNIST's form, gzipped or not)", is_idx, load_idx),
+    ("CIFAR binary (.bin)", is_cifar, load_cifar),
+    ("NumPy arrays (.npz, .npy)", is_npz, load_npz),
+    ("Parquet with encoded images", is_parquet, load_parquet),
+    ("a ZIP of images", is_zip, image_zip),
     ("a folder of images (png, jpg, webp, bmp, gif, tif)", Path.is_dir, image_folder),
 )
 
