@@ -41,6 +41,8 @@ class Case:
         "perturbation"; or a function of the order and that order's arguments.
     exact: orders at which the engine must give NumPy's bits: it only moves or selects values.
     outputs: how many of the outputs, from the first, carry gradients.
+    differentiable: False where no output carries any (indices, masks, random numbers): order 0 must
+        be NumPy's bits, and a derivative of it must raise.
     composite: a public function made of other ops, which has no registered op of its own.
     smooth: draws examples that finite differences can be taken at, where ``draw`` visits kinks.
     big: an example large enough to be split among threads.

@@ -17,8 +17,6 @@ from pygan.testing.strategies import (
     sizes,
 )
 
-ALL = frozenset((0, 1, 2))
-
 
 def draw_matmul(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     m, k, n = (draw(sizes) for _ in range(3))
@@ -175,6 +173,6 @@ CASES = [
         ),
     ),
     Case("batch_norm_eval", draw_batch_norm_eval, flops=lambda e, y: 3.0 * y[0].size),
-    Case("uniform", draw_random, exact=ALL, differentiable=False),
-    Case("normal", draw_random, exact=ALL, differentiable=False),
+    Case("uniform", draw_random, differentiable=False),
+    Case("normal", draw_random, differentiable=False),
 ]
