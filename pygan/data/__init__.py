@@ -1,9 +1,10 @@
-"""Images to train on: the embedded set, folders, arrays, and the order in which they are drawn.
+"""Images to train on: the embedded set, folders, arrays; points; the order of drawing them.
 
 >>> data = pygan.data.load()                       # Fashion-MNIST, 28x28 grey
 >>> data = pygan.data.load("photos", (64, 64))     # a folder of images
 >>> order = pygan.data.BatchOrder(len(data), batch_size=64, seed=0)
 >>> x = pygan.data.to_float(data.images[order.next()])    # float32 (64, H, W, C) in [-1, 1]
+>>> data = pygan.data.ring()                       # points in the plane, float32 (N, 2)
 """
 
 from __future__ import annotations
@@ -23,20 +24,27 @@ from pygan.data.npz import is_npz, load_npz
 from pygan.data.order import BatchOrder, permutation
 from pygan.data.parquet import is_parquet, load_parquet
 from pygan.data.pixels import adapt, check_channels, size_pair
+from pygan.data.points import POINTS, Points, from_points, grid, ring, swiss_roll
 from pygan.errors import DataError
 
 __all__ = [
     "CLASSES",
+    "POINTS",
     "BatchOrder",
     "Dataset",
+    "Points",
     "adapt",
     "embedded",
     "from_array",
+    "from_points",
+    "grid",
     "held_out_indices",
     "image_folder",
     "load",
     "permutation",
+    "ring",
     "split",
+    "swiss_roll",
     "to_float",
     "to_uint8",
 ]

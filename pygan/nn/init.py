@@ -38,6 +38,7 @@ __all__ = [
     "deferred",
     "fan_in",
     "fan_in_uniform_",
+    "he_",
     "normal_",
     "on_construction",
     "seed",
@@ -177,5 +178,34 @@ def dcgan_(module: Module, seed: int = 0, name: str = "network", std: float = 0.
         if isinstance(weight, Tensor):
             # A gain (one value per feature) scatters about 1, a matrix or filter about 0.
             normal_(weight, 1.0 if weight.ndim == 1 else 0.0, std, stream_of("weight"))
+        if isinstance(bias, Tensor):
+            constant_(bias, 0.0)
+
+
+def he_(
+    module: Module, seed: int = 0, name: str = "network", slope: float = 0.0, last: str = ""
+) -> None:
+    """He's values for (leaky) rectifiers: weights normal(0, gain^2 / fan_in), biases 0, gains 1.
+
+    gain^2 = 2 / (1 + slope^2) keeps the size of activations through a layer and the rectifier after
+    it. Nothing follows the layer named ``last``: its gain is 1.
+
+    Source: He et al. 2015, "Delving deep into rectifiers", equations 10 and 15.
+
+    Raises:
+        ConfigError: `slope` is not a finite number.
+    """
+    if not math.isfinite(slope):
+        raise ConfigError(f"he_: slope must be a finite number, got {slope!r}")
+    for path, layer in module.named_modules():
+        stream_of = _stream_of(seed, name, path)
+        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+        if isinstance(weight, Tensor):
+            if weight.ndim == 1:  # a norm's gain
+                constant_(weight, 1.0)
+            else:
+                final = bool(last) and (path == last or path.startswith(f"{last}."))
+                gain = 1.0 if final else math.sqrt(2.0 / (1.0 + slope * slope))
+                normal_(weight, 0.0, gain / math.sqrt(fan_in(weight)), stream_of("weight"))
         if isinstance(bias, Tensor):
             constant_(bias, 0.0)
