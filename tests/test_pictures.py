@@ -12,8 +12,9 @@ from PIL import Image
 
 from pygan.errors import CheckpointError, ConfigError, DTypeError, ShapeError
 from pygan.train import charts
+from pygan.train.page import duration
 from pygan.train.pictures import grid, png_bytes, save_png
-from pygan.train.report import duration, write_report
+from pygan.train.report import write_report
 
 VOID = {"meta", "img", "line", "path"}
 

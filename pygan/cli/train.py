@@ -83,7 +83,7 @@ def _introduce(current: object) -> None:
 
 
 def _conclude(current: object, seconds: float) -> None:
-    from pygan.train.report import duration
+    from pygan.train.page import duration
     from pygan.train.runs import Run
 
     assert isinstance(current, Run)
