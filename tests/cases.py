@@ -6,11 +6,13 @@ when a registered operation has no case, or a case no registered operation.
 
 from __future__ import annotations
 
-from ops import elementwise_cases, gemm_cases, reduce_cases
+from ops import elementwise_cases, gemm_cases, reduce_cases, softmax_cases
 from ops.case import Case, Example
 
 __all__ = ["CASES", "Case", "Example"]
 
 CASES: dict[str, Case] = {
-    case.name: case for room in (elementwise_cases, reduce_cases, gemm_cases) for case in room.CASES
+    case.name: case
+    for room in (elementwise_cases, reduce_cases, gemm_cases, softmax_cases)
+    for case in room.CASES
 }

@@ -92,6 +92,16 @@ Tensor batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias
 // losses/: softplus(x) - t x, elementwise
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets);
 
+// softmax/: along one axis; cross-entropy of logits (N, K) with classes (N) or probabilities (N, K)
+Tensor softmax(const Tensor& x, int axis);
+Tensor log_softmax(const Tensor& x, int axis);
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets);  // -> (N)
+Tensor softmax_cross_entropy_grad(const Tensor& logits, const Tensor& targets,
+                                  const Tensor& dy);  // dy (N) -> (N, K)
+enum class Reduction : uint8_t { mean, sum, none };
+Tensor cross_entropy_with_logits(const Tensor& logits, const Tensor& targets, Reduction reduction,
+                                 double label_smoothing);
+
 // random/: key is int64 (3,): seed, stream, draw. Non-differentiable.
 Tensor uniform(const Tensor& key, const Shape& shape, DType dtype);
 Tensor normal(const Tensor& key, const Shape& shape, DType dtype);

@@ -38,6 +38,7 @@ from pygan.reference import (
     random,
     reduce,
     shape,
+    softmax,
 )
 
 __all__ = [
@@ -53,9 +54,21 @@ __all__ = [
     "random",
     "reduce",
     "shape",
+    "softmax",
 ]
 
-ROOMS = (elementwise, leaky_relu, reduce, shape, matmul, conv2d, batch_norm, losses, random)
+ROOMS = (
+    elementwise,
+    leaky_relu,
+    reduce,
+    shape,
+    matmul,
+    conv2d,
+    batch_norm,
+    losses,
+    softmax,
+    random,
+)
 
 
 class Reference(NamedTuple):
