@@ -174,9 +174,13 @@ def _line(trainer: Trainer, clock: _Clock, score: bool) -> dict[str, Any]:
         "images_per_s": None if rate is None else round(rate, 1),
     }
     if score:
-        row |= {key: round(value, 4) for key, value in trainer.score().items()}
+        row |= {key: _rounded(value) for key, value in trainer.score().items()}
     row["time_s"] = round(clock.total(), 3)
     return row
+
+
+def _rounded(value: float | list[float]) -> float | list[float]:
+    return [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4)
 
 
 def _picture(trainer: Trainer, run: RunDirectory) -> None:

@@ -27,6 +27,7 @@ from pygan.train import checkpoint
 from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config
 from pygan.train.files import remove_leftovers, sync_directory, write_atomic
+from pygan.train.scores import KEYS
 
 __all__ = ["RunDirectory", "find_run", "load_checkpoint", "read_checkpoint"]
 
@@ -289,7 +290,7 @@ def read_checkpoint(
 
 
 def _unscored(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in ("swd", "swd_real")}
+    return {key: value for key, value in row.items() if key not in KEYS}
 
 
 def _near(path: Path) -> str:

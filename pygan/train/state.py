@@ -54,7 +54,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "device": trainer.device,
         "step": trainer.step,
         "losses": None if trainer.losses is None else list(trainer.losses),
-        "swd_real": trainer.swd_real,
+        "real_scores": trainer.scores.known,
         "data": trainer.fingerprint,
         "trainer": _settings(trainer),
         "config": None if trainer.config is None else fixed_part(trainer.config),
@@ -80,7 +80,7 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
     state, new = loaded.state, loaded.tensors
     _check_arrays(tensors(trainer), new, where)
     _check_values(state, new, where)
-    step, losses, real = state["step"], state.get("losses"), state.get("swd_real")
+    step, losses = state["step"], state.get("losses")
     own = _settings(trainer)
     saved = state.get("trainer")
     for key, value in own.items():
@@ -116,7 +116,7 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
         trainer.streams[name].draw = draw
     trainer.step = step
     trainer.losses = None if losses is None else (float(losses[0]), float(losses[1]))
-    trainer.swd_real = None if real is None else float(real)
+    trainer.scores.known = state.get("real_scores")
     return warnings
 
 
@@ -142,15 +142,17 @@ def _check_values(state: dict[str, Any], arrays: dict[str, Array], where: str) -
     def impossible(name: str, value: object) -> CheckpointError:
         return CheckpointError(f"checkpoint {where} has an impossible {name}: {value!r:.60}")
 
-    step, losses, real = state.get("step"), state.get("losses"), state.get("swd_real")
+    step, losses, real = state.get("step"), state.get("losses"), state.get("real_scores")
     if type(step) is not int or not 0 <= step < 2**63:
         raise impossible("step", step)
     if losses is not None and not (
         isinstance(losses, list) and len(losses) == 2 and all(map(_is_finite, losses))
     ):
         raise impossible("losses", losses)
-    if real is not None and not (_is_finite(real) and real >= 0):
-        raise impossible("swd_real", real)
+    if real is not None and not (
+        isinstance(real, dict) and all(_is_finite(v) and v >= 0 for v in real.values())
+    ):
+        raise impossible("real_scores", real)
     for name, array in arrays.items():
         rate = name.startswith("opt/") and name.endswith("/lr")
         if rate and not (np.isfinite(array).all() and (array >= 0).all()):

@@ -15,7 +15,6 @@ from pygan import Tensor
 from pygan.data import BatchOrder, Dataset, from_array, to_float
 from pygan.errors import ConfigError, NonFiniteError, ShapeError
 from pygan.games import Game, NonSaturating
-from pygan.metrics import swd, swd_real
 from pygan.nn import Module
 from pygan.optim import EMA
 from pygan.random import Stream
@@ -23,12 +22,11 @@ from pygan.train import checkpoint, state
 from pygan.train.loop import Intervals, train
 from pygan.train.rundir import RunDirectory
 from pygan.train.sampling import generate
+from pygan.train.scores import ImageScores
 from pygan.train.update import discriminator_update, generator_update
 
-__all__ = ["SCORED", "Trainer"]
+__all__ = ["Trainer"]
 
-SCORED = 1000  # samples a score is computed from
-_SMALLEST = 7  # side of the score's patches
 _log = logging.getLogger("pygan.train")
 
 
@@ -108,7 +106,7 @@ class Trainer:
         self.streams = {name: Stream(seed, name) for name in ("trainer.latent", "trainer.alpha")}
         self.config: dict[str, Any] | None = None  # of the recipe, where one made this trainer
         self.fingerprint = _fingerprint(self.data)
-        self.swd_real: float | None = None
+        self.scores = ImageScores(self.data)
         self.intervals = Intervals(log_every, score_every, sample_every, checkpoint_every)
         self.run: RunDirectory | None = None if run_dir is None else _fresh(Path(run_dir))
 
@@ -188,17 +186,12 @@ class Trainer:
         except NonFiniteError as error:
             raise NonFiniteError(f"step {self.step}: {error}") from None
 
-    def score(self) -> dict[str, float]:
-        """``swd`` of 1,000 samples against the held-out images, and ``swd_real`` beside it.
+    def score(self) -> dict[str, Any]:
+        """Scores of :meth:`fixed_samples` against held-out data, beside those of real data.
 
-        Empty where the images are smaller than the patches that the score looks at (7x7).
+        See `pygan.train.scores`.
         """
-        if min(self.data.image_shape[:2]) < _SMALLEST:
-            return {}
-        if self.swd_real is None:
-            self.swd_real = swd_real(self.data.images, self.data.held_out)
-        value = swd(self.fixed_samples(SCORED), self.data.held_out)
-        return {"swd": value, "swd_real": self.swd_real}
+        return self.scores.score(self.fixed_samples(self.scores.count))
 
     # State
 
