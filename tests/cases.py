@@ -6,13 +6,24 @@ when a registered operation has no case, or a case no registered operation.
 
 from __future__ import annotations
 
-from ops import elementwise_cases, gemm_cases, reduce_cases, softmax_cases
+from ops import (
+    arrange_cases,
+    elementwise_cases,
+    gemm_cases,
+    index_cases,
+    reduce_cases,
+    softmax_cases,
+)
 from ops.case import Case, Example
 
 __all__ = ["CASES", "Case", "Example"]
 
-CASES: dict[str, Case] = {
-    case.name: case
-    for room in (elementwise_cases, reduce_cases, gemm_cases, softmax_cases)
-    for case in room.CASES
-}
+ROOMS = (
+    elementwise_cases,
+    reduce_cases,
+    arrange_cases,
+    index_cases,
+    gemm_cases,
+    softmax_cases,
+)
+CASES: dict[str, Case] = {case.name: case for room in ROOMS for case in room.CASES}

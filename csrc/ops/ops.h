@@ -61,6 +61,34 @@ Tensor unslice(const Tensor& y, const std::vector<int64_t>& start, const std::ve
                const Shape& shape);  // its adjoint: zeros elsewhere
 Tensor concat(const Tensors& xs, int axis);
 Tensor pad(const Tensor& x, const std::vector<Pair>& widths);  // zeros: (before, after) per axis
+Tensor expand_dims(const Tensor& x, int axis);
+Tensor squeeze(const Tensor& x, const Axes& axes);  // empty: every axis of extent 1
+Tensor stack(const Tensors& xs, int axis);          // along a new axis
+Tensors split(const Tensor& x, const std::vector<int64_t>& cuts, int axis);
+Tensors split(const Tensor& x, int64_t sections, int axis);  // equal parts
+Tensor flip(const Tensor& x, const Axes& axes);
+Tensor roll(const Tensor& x, int64_t shift, int axis);  // y[(i + shift) mod n] = x[i]
+
+// index/: int64 indices along one axis; negative ones count from the end
+Tensor gather(const Tensor& x, const Tensor& indices, int axis);  // NumPy's take
+Tensor scatter_add(const Tensor& y, const Tensor& indices, const Shape& shape,
+                   int axis);  // its adjoint: equal indices add up
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, int axis);
+Tensor scatter_add_along_axis(const Tensor& y, const Tensor& indices, const Shape& shape,
+                              int axis);                              // its adjoint
+Tensor embedding(const Tensor& table, const Tensor& indices);         // rows of the table
+Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype);  // non-differentiable
+
+// scan/
+Tensor cumsum(const Tensor& x, int axis, bool reverse);  // reverse: from the end
+
+// sort/: stable; NaN counts as the largest
+std::pair<Tensor, Tensor> sort(const Tensor& x, int axis,
+                               bool descending);  // values, indices they come from
+Tensor argsort(const Tensor& x, int axis, bool descending);
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis,
+                               bool largest);  // the first k of sort
+Tensor median(const Tensor& x, const Axes& axes, bool keepdims);
 
 // matmul/
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);

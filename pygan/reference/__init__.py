@@ -32,13 +32,16 @@ from pygan.reference import (
     batch_norm,
     conv2d,
     elementwise,
+    index,
     leaky_relu,
     losses,
     matmul,
     random,
     reduce,
+    scan,
     shape,
     softmax,
+    sort,
 )
 
 __all__ = [
@@ -47,14 +50,17 @@ __all__ = [
     "batch_norm",
     "conv2d",
     "elementwise",
+    "index",
     "leaky_relu",
     "lookup",
     "losses",
     "matmul",
     "random",
     "reduce",
+    "scan",
     "shape",
     "softmax",
+    "sort",
 ]
 
 ROOMS = (
@@ -62,6 +68,9 @@ ROOMS = (
     leaky_relu,
     reduce,
     shape,
+    index,
+    scan,
+    sort,
     matmul,
     conv2d,
     batch_norm,

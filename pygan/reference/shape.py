@@ -9,7 +9,8 @@ import builtins
 import numpy as np
 
 __all__ = [
-    "broadcast_to", "concat", "pad", "reshape", "slice", "sum_to", "transpose", "unslice",
+    "broadcast_to", "concat", "expand_dims", "flip", "pad", "reshape", "roll", "slice", "split",
+    "squeeze", "stack", "sum_to", "transpose", "unslice",
 ]  # fmt: skip
 
 
@@ -143,3 +144,93 @@ def pad_vjp(dy, x, widths):
 def pad_vjp2(ddx, dy, x, widths):
     """``ddy = pad(ddx)``"""
     return pad(ddx[0], widths), np.zeros_like(x)
+
+
+def expand_dims(x, axis):
+    """``y`` = x with a new axis of size 1"""
+    return np.expand_dims(x, axis)
+
+
+def expand_dims_vjp(dy, x, axis):
+    """``dx = reshape(dy)``"""
+    return (dy.reshape(x.shape),)
+
+
+def expand_dims_vjp2(ddx, dy, x, axis):
+    """``ddy = expand_dims(ddx)``"""
+    return np.expand_dims(ddx[0], axis), np.zeros_like(x)
+
+
+def squeeze(x, axis=None):
+    """``y`` = x without axes of size 1; None: without all of them"""
+    return np.squeeze(x, axis)
+
+
+def squeeze_vjp(dy, x, axis=None):
+    """``dx = reshape(dy)``"""
+    return (dy.reshape(x.shape),)
+
+
+def squeeze_vjp2(ddx, dy, x, axis=None):
+    """``ddy = squeeze(ddx)``"""
+    return np.squeeze(ddx[0], axis), np.zeros_like(x)
+
+
+def stack(*xs, axis=0):
+    """``y`` = the xs along a new axis"""
+    return np.stack(xs, axis)
+
+
+def stack_vjp(dy, *xs, axis=0):
+    """``dx_k`` = its row of dy"""
+    return tuple(np.moveaxis(dy, axis, 0))
+
+
+def stack_vjp2(ddx, dy, *xs, axis=0):
+    """``ddy = stack(ddx)``"""
+    return stack(*ddx, axis=axis), *(np.zeros_like(x) for x in xs)
+
+
+def split(x, sections, axis=0):
+    """``y_k`` = part k of x: ``sections`` equal ones, or cut at the places that it lists"""
+    return tuple(np.split(x, sections, axis))
+
+
+def split_vjp(dy, x, sections, axis=0):
+    """``dx = concat(dy_1, dy_2, ...)``"""
+    return (np.concatenate(dy, axis),)
+
+
+def split_vjp2(ddx, dy, x, sections, axis=0):
+    """``ddy = split(ddx)``"""
+    return *split(ddx[0], sections, axis), np.zeros_like(x)
+
+
+def flip(x, axis=None):
+    """``y_i = x_(n - 1 - i)`` along the axes; None: all"""
+    return np.flip(x, axis)
+
+
+def flip_vjp(dy, x, axis=None):
+    """``dx = flip(dy)``"""
+    return (np.flip(dy, axis),)
+
+
+def flip_vjp2(ddx, dy, x, axis=None):
+    """``ddy = flip(ddx)``"""
+    return np.flip(ddx[0], axis), np.zeros_like(x)
+
+
+def roll(x, shift, axis):
+    """``y[(i + shift) mod n] = x[i]``"""
+    return np.roll(x, shift, axis)
+
+
+def roll_vjp(dy, x, shift, axis):
+    """``dx`` = dy rolled back"""
+    return (np.roll(dy, -shift, axis),)
+
+
+def roll_vjp2(ddx, dy, x, shift, axis):
+    """``ddy = roll(ddx)``"""
+    return np.roll(ddx[0], shift, axis), np.zeros_like(x)

@@ -7,6 +7,8 @@ void bind_ops(py::module_& parent) {
   bind_elementwise(m);
   bind_reduce(m);
   bind_shape(m);
+  bind_index(m);
+  bind_order(m);
   bind_matrix(m);
   bind_norms(m);
   bind_losses(m);

@@ -13,6 +13,8 @@ using ops::Pair;
 void bind_elementwise(py::module_& m);
 void bind_reduce(py::module_& m);
 void bind_shape(py::module_& m);
+void bind_index(py::module_& m);
+void bind_order(py::module_& m);
 void bind_matrix(py::module_& m);
 void bind_norms(py::module_& m);
 void bind_losses(py::module_& m);

@@ -1,4 +1,6 @@
 // pygan.ops: moving elements about.
+#include <variant>
+
 #include "bindings/ops/bind.h"
 
 namespace pygan::bindings {
@@ -53,6 +55,46 @@ void bind_shape(py::module_& m) {
         return released([&] { return ops::pad(x, widths); });
       },
       py::arg("x"), py::arg("widths"), "Zeros around x: (before, after) for each axis.");
+  m.def(
+      "expand_dims",
+      [](const Tensor& x, int axis) { return released([&] { return ops::expand_dims(x, axis); }); },
+      py::arg("x"), py::arg("axis"), "x with a new axis of extent 1 at `axis` of the result.");
+  m.def(
+      "squeeze",
+      [](const Tensor& x, const py::object& axis) {
+        const Axes a = to_axes("squeeze", axis);
+        return released([&] { return ops::squeeze(x, a); });
+      },
+      py::arg("x"), py::arg("axis") = py::none(),
+      "x without the axes `axis`, which must have extent 1 (None: without all of extent 1).");
+  m.def(
+      "stack",
+      [](const Tensors& xs, int axis) { return released([&] { return ops::stack(xs, axis); }); },
+      py::arg("xs"), py::arg("axis") = 0,
+      "Tensors of one shape along a new axis, at `axis` of the result.");
+  m.def(
+      "split",
+      [](const Tensor& x, const std::variant<int64_t, std::vector<int64_t>>& sections, int axis) {
+        return released([&] {
+          return std::visit([&](const auto& s) { return ops::split(x, s, axis); }, sections);
+        });
+      },
+      py::arg("x"), py::arg("sections"), py::arg("axis") = 0,
+      "x cut along `axis` into `sections` equal parts, or at the places that a list names.");
+  m.def(
+      "flip",
+      [](const Tensor& x, const py::object& axis) {
+        const Axes a = to_axes("flip", axis);
+        return released([&] { return ops::flip(x, a); });
+      },
+      py::arg("x"), py::arg("axis") = py::none(), "x backwards along `axis` (None: all).");
+  m.def(
+      "roll",
+      [](const Tensor& x, int64_t shift, int axis) {
+        return released([&] { return ops::roll(x, shift, axis); });
+      },
+      py::arg("x"), py::arg("shift"), py::arg("axis"),
+      "y[(i + shift) mod n] = x[i] along `axis`: what leaves at one end comes back at the other.");
 }
 
 }  // namespace pygan::bindings
