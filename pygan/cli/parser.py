@@ -19,6 +19,7 @@ examples:
   pygan train --list                 what else there is to train
   pygan train --data photos/         your own images, any size and format
   pygan sample runs/default-1 -n 64  pictures from a trained generator
+  pygan compare default-1 wgan-gp-1  two runs side by side on one page
   pygan doctor                       what this installation and this machine can do
 """
 
@@ -90,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_train(commands)
     _add_sample(commands)
+    _add_compare(commands)
     doctor = commands.add_parser(
         "doctor",
         help="what this installation and this machine can do",
@@ -117,7 +119,11 @@ def _add_train(commands: argparse._SubParsersAction[_Parser]) -> None:
         dest="settings",
         help="change a setting of the recipe; may be given several times",
     )
-    train.add_argument("--data", metavar="PATH", help="a folder of images (default: embedded ones)")
+    train.add_argument(
+        "--data",
+        metavar="PATH",
+        help="images: a folder, ZIP, IDX, CIFAR, NPZ or Parquet file (default: embedded ones)",
+    )
     train.add_argument("--device", help="cpu, cuda or emu (default: cpu)")
     train.add_argument("--steps", metavar="N", help="number of steps; same as --set steps=N")
     train.add_argument("--seed", metavar="N", help="decides every random number (default: 0)")
@@ -143,6 +149,20 @@ def _add_sample(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     sample.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
     sample.set_defaults(run=_sample)
+
+
+def _add_compare(commands: argparse._SubParsersAction[_Parser]) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="put runs side by side on one page",
+        description="Write one HTML file with the curves, scores, settings and pictures of runs.",
+    )
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="run directories or their names")
+    compare.add_argument(
+        "-o", "--output", metavar="FILE", help="default: compare-RUN-RUN.html in this directory"
+    )
+    compare.add_argument("--force", action="store_true", help="overwrite FILE if it exists")
+    compare.set_defaults(run=_compare)
 
 
 def _count(text: str) -> int:
@@ -179,6 +199,12 @@ def _sample(arguments: argparse.Namespace) -> int:
     from pygan.cli import sample
 
     return sample.run(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from pygan.cli import compare
+
+    return compare.run(arguments)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -63,7 +63,8 @@ class DataConfig:
 class Config:
     """Every setting of a training run. ``game`` holds the game's name and all its settings.
 
-    ``*_every`` count steps. ``log_every`` is how often a line goes to metrics.jsonl.
+    ``*_every`` count steps. ``log_every`` is how often a line goes to metrics.jsonl;
+    ``tensorboard`` writes the same lines and the pictures for TensorBoard as well.
     """
 
     description: str = ""
@@ -77,6 +78,7 @@ class Config:
     score_every: int = 1000
     sample_every: int = 500
     checkpoint_every: int = 500
+    tensorboard: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -118,6 +120,7 @@ _FREE = {
     "score_every",
     "sample_every",
     "checkpoint_every",
+    "tensorboard",
 }
 
 

@@ -155,6 +155,8 @@ def _begin(trainer: Trainer, run: RunDirectory, last: int) -> float:
     logged = scored or step % intervals.log == 0
     # At step 0 the checkpoint comes before the first line, so that line is made again.
     before = run.cut_back(step if step else -1, logged=logged, scored=scored)
+    if run.board is not None:
+        run.board.begin(step)
     if trainer.step == 0:
         save_checkpoint(trainer, run)
         images = trainer.data.images
@@ -187,6 +189,8 @@ def _picture(trainer: Trainer, run: RunDirectory) -> None:
     """The picture of the present step, and the report that shows it."""
     path = _picture_path(trainer, run)
     save_png(path, grid(trainer.fixed_samples(GRID)), _scale(trainer))
+    if run.board is not None:
+        run.board.picture(trainer.step, path)
     _report(trainer, run)
 
 

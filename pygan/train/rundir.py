@@ -6,6 +6,7 @@
       samples/step-000500.png    grids of samples of the averaged generator
       checkpoints/step-000500.safetensors
       report.html
+      tensorboard/               events for TensorBoard, where it was asked for
 
 A name is taken by ``mkdir``, so two runs never share a directory and none is ever reused.
 """
@@ -20,7 +21,7 @@ import tomllib
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pygan.errors import CheckpointError, ConfigError
 from pygan.train import checkpoint
@@ -28,6 +29,9 @@ from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config
 from pygan.train.files import remove_leftovers, sync_directory, write_atomic
 from pygan.train.scores import KEYS
+
+if TYPE_CHECKING:
+    from pygan.train.board import Board
 
 __all__ = ["RunDirectory", "find_run", "load_checkpoint", "read_checkpoint"]
 
@@ -46,6 +50,7 @@ class RunDirectory:
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self.report = path / "report.html"
+        self.board: Board | None = None  # told of every line and picture
         self._lock: weakref.finalize[Any, Any] | None = None  # closes the handle that holds it
 
     @classmethod
@@ -236,6 +241,8 @@ class RunDirectory:
                 os.close(handle)
         except OSError as error:
             raise CheckpointError(f"cannot write {self.metrics}: {error.strerror}") from error
+        if self.board is not None:
+            self.board.row(row)
 
     def sync_metrics(self) -> None:
         """Make the lines so far durable: a checkpoint must not survive a power cut they do not."""

@@ -12,7 +12,7 @@ from pygan.data import Dataset
 from pygan.errors import CheckpointError, ConfigError
 from pygan.nn import Module
 from pygan.optim import EMA
-from pygan.train import build, recipes
+from pygan.train import board, build, recipes
 from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config, fixed_part, override, resolve
 from pygan.train.loop import Intervals
@@ -69,10 +69,12 @@ def start(
             f"try --set batch_size={min(64, len(data))}"
         )
     trainer = _trainer(config, data)
+    if config.tensorboard:
+        board.require()
     directory = RunDirectory.create(out, config.recipe, name)
     directory.lock()
     directory.save_config(config)
-    trainer.run = directory
+    _attach(trainer, directory, config)
     return Run(trainer, directory, config)
 
 
@@ -109,6 +111,8 @@ def _resume(
             )
         _check_unchanged(saved, fixed_part(config.to_dict()), f"was changed in {directory.config}")
     build.check_device(config.device)
+    if config.tensorboard:
+        board.require()
     trainer = _trainer(config, build.dataset(config))
     if loaded is not None:
         trainer.restore(loaded, str(path))
@@ -121,8 +125,13 @@ def _resume(
         )
     if settings:
         directory.save_config(config)
-    trainer.run = directory
+    _attach(trainer, directory, config)
     return Run(trainer, directory, config)
+
+
+def _attach(trainer: Trainer, directory: RunDirectory, config: Config) -> None:
+    trainer.run = directory
+    directory.board = board.Board(directory.path) if config.tensorboard else None
 
 
 def generator(where: str, warn: Warn) -> tuple[Module, Checkpoint, RunDirectory]:
