@@ -47,6 +47,7 @@ from pygan.errors import (
     OutOfMemoryError,
     ShapeError,
 )
+from pygan.user_ops import Op, apply, register_op, registered_ops
 
 if TYPE_CHECKING:
     from pygan import data, games, metrics, models, nn, optim, testing, train
@@ -60,11 +61,13 @@ __all__ = [
     "DeviceError",
     "Error",
     "NonFiniteError",
+    "Op",
     "OutOfMemoryError",
     "ShapeError",
     "Tensor",
     "Trainer",
     "__version__",
+    "apply",
     "check_finite",
     "data",
     "enable_grad",
@@ -84,6 +87,8 @@ __all__ = [
     "ops",
     "optim",
     "random",
+    "register_op",
+    "registered_ops",
     "set_num_threads",
     "tensor",
     "testing",

@@ -43,6 +43,38 @@ def test_tangents_are_adjoint_to_cotangents(name: str) -> None:
     check()
 
 
+@pytest.mark.parametrize("name", OPS)
+def test_tangents_are_recorded(name: str) -> None:
+    """d<J u, v> / dx = d<u, J^T v> / dx: a tangent can be differentiated like a cotangent"""
+    case = CASES[name]
+
+    @settings(max_examples=4)
+    @given(case.examples("float64"), st.integers(0, 2**32 - 1))
+    def check(example, seed) -> None:
+        rng = np.random.default_rng(seed)
+        xs = [pg.tensor(x, requires_grad=x.dtype.kind == "f") for x in example.inputs]
+        wanted = [x for x in xs if x.requires_grad]
+        ys = case.call(*xs, **example.hyper)
+        ys = list(ys if isinstance(ys, list | tuple) else [ys])[: case.outputs]
+        if any(t.dtype != "float64" for t in [*ys, *wanted]):
+            return
+        u = [pg.tensor(rng.standard_normal(x.shape)) for x in wanted]
+        v = [pg.tensor(rng.standard_normal(y.shape)) for y in ys]
+        sides = []
+        for tangents, weights in (
+            (pg.jvp(ys, wanted, u), v),
+            (pg.grad(ys, wanted, v, create_graph=True), u),
+        ):
+            linked = [(t, w) for t, w in zip(tangents, weights, strict=True) if t.requires_grad]
+            ts, ws = [t for t, _ in linked], [w for _, w in linked]
+            sides.append([d.numpy() for d in pg.grad(ts, wanted, ws, retain_graph=True)])
+        for a, b in zip(*sides, strict=True):
+            scale = max(1.0, float(np.abs(b).max(initial=0.0)))
+            assert float(np.abs(a - b).max(initial=0.0)) <= 1e-9 * scale
+
+    check()
+
+
 def test_tangent_of_a_composition_equals_differences() -> None:
     rng = np.random.default_rng(0)
     x, u = rng.standard_normal((2, 6, 6, 2)), rng.standard_normal((2, 6, 6, 2))

@@ -35,6 +35,9 @@ ops::Axes to_axes(const char* op, const py::object& axis);  // None (all), an in
 ops::Pair to_pair(const char* op, const char* what, const py::object& v);  // an int or two
 py::tuple from_shape(const Shape& s);
 
+// Raises within the vjp or jvp of a user's op, where a value read out would cut the graph.
+void check_export(const char* what);
+
 // A Tensor, or a number as a zero-axis tensor of `like`'s dtype.
 Tensor to_operand(const char* op, const py::handle& x, const Tensor& like);
 
@@ -43,5 +46,6 @@ void bind_tensor(py::module_& m);
 void bind_autograd(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_runtime(py::module_& m);
+void bind_user_op(py::module_& m);
 
 }  // namespace pygan::bindings

@@ -7,5 +7,6 @@ PYBIND11_MODULE(_core, m) {
   bind_tensor(m);
   bind_autograd(m);
   bind_ops(m);
+  bind_user_op(m);
   bind_runtime(m);
 }

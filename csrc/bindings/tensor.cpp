@@ -17,7 +17,8 @@ std::string repr(const Tensor& t) {
   return s + ")";
 }
 
-double item(const Tensor& t) {
+double item(const Tensor& t, const char* what) {
+  check_export(what);
   if (t.size() != 1)
     throw ShapeError("item: a tensor of one element is needed, got " + t.shape().str());
   return view_out(t.array()).attr("item")().cast<double>();
@@ -127,6 +128,7 @@ py::object binary(const Tensor& a, const py::object& other, bool reflected, cons
 }
 
 py::object to_dlpack(const Tensor& t, const py::kwargs& kwargs) {
+  check_export("DLPack");
   const py::array view = view_out(t.array());
   const bool versioned = kwargs.contains("max_version") && !kwargs["max_version"].is_none() &&
                          kwargs["max_version"].cast<std::pair<int, int>>().first >= 1;
@@ -175,11 +177,16 @@ void bind_tensor(py::module_& m) {
       });
 
   c.def(
-      "numpy", [](const Tensor& t) { return view_out(t.array()); },
+      "numpy",
+      [](const Tensor& t) {
+        check_export("numpy()");
+        return view_out(t.array());
+      },
       "A read-only NumPy view of the value.");
   c.def(
       "__array__",
       [](const Tensor& t, const py::object& dtype, const py::object& copy) {
+        check_export("conversion to a NumPy array");
         py::object a = view_out(t.array());
         if (!dtype.is_none() && !py::object(a.attr("dtype")).equal(dtype))
           return py::object(a.attr("astype")(dtype));
@@ -187,6 +194,7 @@ void bind_tensor(py::module_& m) {
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   c.def_property_readonly("__array_interface__", [](const py::object& self) {
+    check_export("conversion to a NumPy array");
     // NumPy keeps this handle alive, not its memory, which set_ may replace: the handle keeps both.
     const py::array view = view_out(self.cast<const Tensor&>().array());
     const py::dict kept = self.attr("__dict__");
@@ -199,13 +207,14 @@ void bind_tensor(py::module_& m) {
   c.def(
       "item",
       [](const Tensor& t) {
+        check_export("item()");
         if (t.size() != 1)
           throw ShapeError("item: a tensor of one element is needed, got " + t.shape().str());
         return py::object(view_out(t.array()).attr("item")());
       },
       "The value of a one-element tensor as a Python number.");
-  c.def("__float__", &item);
-  c.def("__bool__", [](const Tensor& t) { return item(t) != 0; });
+  c.def("__float__", [](const Tensor& t) { return item(t, "float()"); });
+  c.def("__bool__", [](const Tensor& t) { return item(t, "bool()") != 0; });
   c.def("__len__", [](const Tensor& t) {
     if (t.rank() == 0) throw py::type_error("len() of a tensor without axes");
     return t.dim(0);

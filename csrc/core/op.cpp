@@ -14,41 +14,25 @@ Tensors Op::vjp(const Tensors&, const Tensors&, const Tensors&, const Needs&) co
 }
 
 // y = f(x), g(v) = vjp of f at cotangent v is linear in v, so d<g(v), tx>/dv = J tx, whatever v is.
+// The inputs come with their history, so the tangent can be differentiated with respect to them.
 Tensors Op::jvp(const Tensors& inputs, const Tensors& outputs, const Tensors& tx) const {
   RecordGuard record(true);
-  Tensors v, x;
-  for (const Tensor& in : inputs) {
-    // An input whose value was not kept is one that no derivative depends on: zeros do.
-    Tensor t = in.defined() && !in.array().has_data()
-                   ? Tensor(Array::zeros(in.shape(), in.dtype(), in.device()))
-                   : in.detach();
-    if (t.defined() && is_float(t.dtype())) t.set_requires_grad(true);
-    x.push_back(t);
-  }
-  const Tensors y = pygan::apply(shared_from_this(), x);
-  Tensors targets, weights, sources;
+  Tensors v(outputs.size()), sources;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor zero;
-    if ((differentiable_outputs() >> i & 1) && is_float(y[i].dtype())) {
-      zero = Tensor(Array::zeros(y[i].shape(), y[i].dtype(), y[i].device()));
-      zero.set_requires_grad(true);
-      sources.push_back(zero);
-      targets.push_back(y[i]);
-    }
-    v.push_back(zero);
+    const Tensor& y = outputs[i];
+    if (!(differentiable_outputs() >> i & 1) || !is_float(y.dtype())) continue;
+    v[i] = Tensor(Array::zeros(y.shape(), y.dtype(), y.device()));
+    v[i].set_requires_grad(true);
+    sources.push_back(v[i]);
   }
-  Tensors wanted, tangents;
-  for (size_t i = 0; i < x.size(); ++i)
-    if (tx[i].defined()) {
-      wanted.push_back(x[i]);
-      tangents.push_back(tx[i]);
-    }
-  const Tensors g = pygan::grad(targets, wanted, sources, true, true, Unused::none);
+  Needs needs(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) needs[i] = tx[i].defined();
+  const Tensors g = vjp(inputs, outputs, v, needs);
   Tensors gs, ts;
   for (size_t i = 0; i < g.size(); ++i)
-    if (g[i].defined() && g[i].requires_grad()) {
+    if (needs[i] && g[i].defined() && g[i].requires_grad()) {
       gs.push_back(g[i]);
-      ts.push_back(tangents[i]);
+      ts.push_back(tx[i]);
     }
   Tensors out(outputs.size());
   if (gs.empty()) return out;
