@@ -58,6 +58,14 @@ class Stream:
         """Standard normal numbers (Box and Muller 1958)."""
         return ops.normal(self.key(), shape, dtype)
 
+    def bernoulli(self, p: float, shape: int | Sequence[int], dtype: Any = "float32") -> Tensor:
+        """1 with probability p, else 0."""
+        return ops.bernoulli(self.key(), p, shape, dtype)
+
+    def permutation(self, n: int) -> Tensor:
+        """0 to n - 1 in random order, int64 (n,)."""
+        return ops.permutation(self.key(), n)
+
     def state_dict(self) -> dict[str, int]:
         """{"seed", "draw"}."""
         return {"seed": self.seed, "draw": self.draw}

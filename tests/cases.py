@@ -11,6 +11,7 @@ from ops import (
     elementwise_cases,
     gemm_cases,
     index_cases,
+    random_cases,
     reduce_cases,
     softmax_cases,
 )
@@ -25,5 +26,6 @@ ROOMS = (
     index_cases,
     gemm_cases,
     softmax_cases,
+    random_cases,
 )
 CASES: dict[str, Case] = {case.name: case for room in ROOMS for case in room.CASES}

@@ -130,8 +130,11 @@ enum class Reduction : uint8_t { mean, sum, none };
 Tensor cross_entropy_with_logits(const Tensor& logits, const Tensor& targets, Reduction reduction,
                                  double label_smoothing);
 
-// random/: key is int64 (3,): seed, stream, draw. Non-differentiable.
+// random/: key is int64 (3,): seed, stream, draw. Non-differentiable but for dropout.
 Tensor uniform(const Tensor& key, const Shape& shape, DType dtype);
 Tensor normal(const Tensor& key, const Shape& shape, DType dtype);
+Tensor bernoulli(const Tensor& key, double p, const Shape& shape, DType dtype);
+Tensor permutation(const Tensor& key, int64_t n);  // int64
+Tensor dropout(const Tensor& x, const Tensor& key, double p);
 
 }  // namespace pygan::ops

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pygan.nn import init, pending
 from pygan.nn.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from pygan.nn.batch_norm import BatchNorm
+from pygan.nn.dropout import Dropout
+from pygan.nn.embedding import Embedding
 from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, Linear, Reshape
 from pygan.nn.module import Buffer, Module, Parameter, Sequential
 
@@ -18,6 +20,8 @@ __all__ = [
     "Buffer",
     "Conv2d",
     "ConvTranspose2d",
+    "Dropout",
+    "Embedding",
     "Flatten",
     "LeakyReLU",
     "Linear",

@@ -180,6 +180,8 @@ def dcgan_(module: Module, seed: int = 0, name: str = "network", std: float = 0.
             normal_(weight, 1.0 if weight.ndim == 1 else 0.0, std, stream_of("weight"))
         if isinstance(bias, Tensor):
             constant_(bias, 0.0)
+        if hasattr(layer, "reseed"):
+            layer.reseed(stream_of)
 
 
 def he_(
@@ -209,3 +211,5 @@ def he_(
                 normal_(weight, 0.0, gain / math.sqrt(fan_in(weight)), stream_of("weight"))
         if isinstance(bias, Tensor):
             constant_(bias, 0.0)
+        if hasattr(layer, "reseed"):
+            layer.reseed(stream_of)

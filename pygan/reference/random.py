@@ -1,4 +1,4 @@
-"""Random numbers: Philox4x32-10, uniforms and normals, the same bits as every device's kernel.
+"""Random numbers: Philox4x32-10 and what is made of it, the same bits as every device's kernel.
 
 A counter-based generator is a hash: block ``c`` of stream ``k`` is ``philox(c, k)``, so any element
 can be computed alone, in any order, on any number of threads (Salmon, Moraes, Dror and Shaw,
@@ -17,7 +17,9 @@ import numpy as np
 
 from pygan.reference import vecmath
 
-__all__ = ["normal", "philox4x32", "stream_id", "uniform", "words"]
+__all__ = [
+    "bernoulli", "dropout", "normal", "permutation", "philox4x32", "stream_id", "uniform", "words",
+]  # fmt: skip
 
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
@@ -87,3 +89,41 @@ def stream_id(name: str) -> int:
     for byte in name.encode():
         h = (h ^ byte) * 16777619 & 0xFFFFFFFF
     return h
+
+
+def bernoulli(
+    key: np.ndarray, p: float, shape: Sequence[int], dtype: str = "float32"
+) -> np.ndarray:
+    """``y = 1 where u < p, else 0``, u = uniform(key): 1 with probability p, to 2^-24"""
+    return (uniform(key, shape, "float64") < p).astype(dtype)
+
+
+def permutation(key: np.ndarray, n: int) -> np.ndarray:
+    """0 to n - 1 in the stable order of n numbers: ``w[2j] + 2^32 w[2j + 1]``, w the key's words.
+
+    Sorting random numbers is a uniform shuffle unless two are equal: probability n^2 / 2^65.
+    """
+    w = words(key, -(-n // 2)).reshape(-1, 2)[:n].astype(np.uint64)
+    return np.argsort(w[:, 0] | w[:, 1] << _32, kind="stable")
+
+
+def dropout(x: np.ndarray, key: np.ndarray, p: float = 0.5) -> np.ndarray:
+    """``y = 0 where u < p, else x / (1 - p)``: linear in x, with a diagonal matrix of 0s and more
+
+    N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov: Dropout: a simple way
+    to prevent neural networks from overfitting. JMLR 2014.
+    """
+    dropped = bernoulli(key, p, x.shape, "bool")
+    return np.where(dropped, x.dtype.type(0), x * x.dtype.type(1 / (1 - p)))
+
+
+def dropout_vjp(dy: np.ndarray, x: np.ndarray, key: np.ndarray, p: float = 0.5) -> tuple:
+    """``dx = dropout(dy)`` with the same key"""
+    return (dropout(dy, key, p),)
+
+
+def dropout_vjp2(
+    ddx: tuple, dy: np.ndarray, x: np.ndarray, key: np.ndarray, p: float = 0.5
+) -> tuple:
+    """``ddy = dropout(ddx)`` with the same key"""
+    return dropout(ddx[0], key, p), np.zeros_like(x)

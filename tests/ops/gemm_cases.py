@@ -92,18 +92,6 @@ def batch_norm_grad(x, weight, dy, eps):
         return pg.grad(y, [x, weight, bias], [dy], create_graph=True)
 
 
-def draw_random(draw: st.DrawFn, dtype: str, limit: int) -> Example:
-    key = np.array(
-        [
-            draw(st.integers(-(2**63), 2**63 - 1)),
-            draw(st.integers(0, 2**32 - 1)),
-            draw(st.integers(0, 2**32 - 1)),
-        ],
-        np.int64,
-    )
-    return Example((key,), {"shape": draw(shapes(limit=limit)), "dtype": dtype})
-
-
 def conv_flops(example: Example, outputs: tuple[np.ndarray, ...]) -> float:
     """a multiplication and an addition for each position, tap and pair of channels"""
     return 2.0 * outputs[0].size * math.prod(example.inputs[1].shape[:3])
@@ -173,6 +161,4 @@ CASES = [
         ),
     ),
     Case("batch_norm_eval", draw_batch_norm_eval, flops=lambda e, y: 3.0 * y[0].size),
-    Case("uniform", draw_random, differentiable=False),
-    Case("normal", draw_random, differentiable=False),
 ]

@@ -3,6 +3,7 @@
 #include "core/parallel.h"
 #include "core/philox.h"
 #include "core/vecmath.h"
+#include "ops/sort/merge.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
@@ -14,13 +15,23 @@ struct Key {
   uint32_t seed_low, seed_high, stream, draw;
 };
 
+Key key_of(const int64_t* key) {
+  const uint64_t seed = static_cast<uint64_t>(key[0]);
+  return {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
+          static_cast<uint32_t>(key[1]), static_cast<uint32_t>(key[2])};
+}
+
+Philox words(Key key, int64_t block) {
+  const uint64_t b = static_cast<uint64_t>(block);
+  return philox4x32(
+      {{static_cast<uint32_t>(b), static_cast<uint32_t>(b >> 32), key.draw, key.stream}},
+      key.seed_low, key.seed_high);
+}
+
 // The uniforms of blocks [first, first + kBatch), word by word: u (4, kBatch)
 void uniforms(Key key, int64_t first, float (*__restrict u)[kBatch]) {
   for (int64_t i = 0; i < kBatch; ++i) {
-    const uint64_t block = static_cast<uint64_t>(first + i);
-    const Philox bits = philox4x32(
-        {{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), key.draw, key.stream}},
-        key.seed_low, key.seed_high);
+    const Philox bits = words(key, first + i);
     for (int w = 0; w < 4; ++w)
       u[w][i] = static_cast<float>(static_cast<int32_t>(bits.word[w] >> 8)) * 0x1p-24f;
   }
@@ -33,39 +44,65 @@ void box_muller(float* __restrict u1, const float* __restrict u2) {
     u1[i] = vecmath::sqrt(-2.0f * vecmath::log(1.0f - u1[i])) * vecmath::cos(two_pi * u2[i]);
 }
 
+// u (kBatch) becomes 1 below p, else 0.
+void below(float* __restrict u, float p) {
+  for (int64_t i = 0; i < kBatch; ++i) u[i] = vecmath::select(u[i] < p, 1.0f, 0.0f);
+}
+
 // Blocks [begin, end), kPerBlock numbers each, into y (n).
 template <int kPerBlock, class T>
-void fill(Key key, T* y, int64_t n, int64_t begin, int64_t end) {
+void fill(const RandomArgs& args, int64_t begin, int64_t end) {
+  const Key key = key_of(args.key);
+  T* y = static_cast<T*>(args.y);
   float u[4][kBatch];
   T batch[kBatch * kPerBlock];
   for (int64_t first = begin; first < end; first += kBatch) {
     uniforms(key, first, u);
-    if (kPerBlock == 2) {
+    if (args.draw == Draw::normal) {
       box_muller(u[0], u[1]);
       box_muller(u[2], u[3]);
+    } else if (args.draw == Draw::bernoulli) {
+      for (int w = 0; w < 4; ++w) below(u[w], args.p);
     }
     for (int64_t i = 0; i < kBatch; ++i)
       for (int k = 0; k < kPerBlock; ++k)  // the normals are where u1 was: in u[0] and u[2]
         batch[i * kPerBlock + k] = static_cast<T>(u[k * (4 / kPerBlock)][i]);
     const int64_t at = first * kPerBlock;
-    const int64_t stop = end * kPerBlock < n ? end * kPerBlock : n;
-    const int64_t count = stop - at < kBatch * kPerBlock ? stop - at : kBatch * kPerBlock;
+    const int64_t stop = least(end * kPerBlock, args.n);
+    const int64_t count = least(stop - at, kBatch * kPerBlock);
     __builtin_memcpy(y + at, batch, static_cast<size_t>(count) * sizeof(T));
   }
 }
 
 template <class T>
 void fill_of(const RandomArgs& args) {
-  const uint64_t seed = static_cast<uint64_t>(args.key[0]);
-  const Key key{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
-                static_cast<uint32_t>(args.key[1]), static_cast<uint32_t>(args.key[2])};
-  T* y = static_cast<T*>(args.y);
-  const int64_t per_block = args.normal ? 2 : 4;
+  const int64_t per_block = args.draw == Draw::normal ? 2 : 4;
   parallel_ranges((args.n + per_block - 1) / per_block, kGrain, [&](int64_t begin, int64_t end) {
-    if (args.normal)
-      fill<2>(key, y, args.n, begin, end);
+    if (args.draw == Draw::normal)
+      fill<2, T>(args, begin, end);
     else
-      fill<4>(key, y, args.n, begin, end);
+      fill<4, T>(args, begin, end);
+  });
+}
+
+template <class T>
+void dropout_of(const DropoutArgs& args) {
+  const Key key = key_of(args.key);
+  const T* x = static_cast<const T*>(args.x);
+  T* y = static_cast<T*>(args.y);
+  const T scale = static_cast<T>(args.scale);
+  parallel_ranges((args.n + 3) / 4, kGrain, [&](int64_t begin, int64_t end) {
+    float u[4][kBatch];
+    float flat[4 * kBatch];  // u in the order of the elements
+    for (int64_t first = begin; first < end; first += kBatch) {
+      uniforms(key, first, u);
+      for (int64_t i = 0; i < kBatch; ++i)
+        for (int w = 0; w < 4; ++w) flat[4 * i + w] = u[w][i];
+      const int64_t at = 4 * first;
+      const int64_t count = least(least(4 * end, args.n) - at, 4 * kBatch);
+      for (int64_t i = 0; i < count; ++i)
+        y[at + i] = vecmath::select(flat[i] < args.p, T(0), x[at + i] * scale);
+    }
   });
 }
 
@@ -73,6 +110,21 @@ void fill_of(const RandomArgs& args) {
 
 void fill_random(const RandomArgs& args) {
   args.f64 ? fill_of<double>(args) : fill_of<float>(args);
+}
+
+void random_dropout(const DropoutArgs& args) {
+  args.f64 ? dropout_of<double>(args) : dropout_of<float>(args);
+}
+
+void random_permutation(const PermutationArgs& args) {
+  const Key key = key_of(args.key);
+  const auto number = [&](int64_t, int64_t j) -> uint64_t {
+    const Philox bits = words(key, j / 2);
+    const int low = j % 2 * 2;
+    return bits.word[low] | uint64_t{bits.word[low + 1]} << 32;
+  };
+  const Item<uint64_t>* order = sort_lines<uint64_t>(1, args.n, args.n, args.workspace, number);
+  for (int64_t j = 0; j < args.n; ++j) args.y[j] = order[j].index;
 }
 
 }  // namespace pygan::PYGAN_ISA
