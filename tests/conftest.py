@@ -1,6 +1,7 @@
 """Settings of every test: hypothesis profiles, and the table of checked derivatives at the end.
 
-``--hypothesis-profile=thorough`` draws 2,000 examples an op instead of 200.
+``--hypothesis-profile=thorough`` draws 2,000 examples an op instead of 200; ``--long`` runs the
+tests marked ``long`` as well, which take minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,17 @@ COMMON = {
 settings.register_profile("pygan", max_examples=200, **COMMON)
 settings.register_profile("thorough", max_examples=2000, **COMMON)
 settings.load_profile("pygan")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        chosen = [item for item in items if item.get_closest_marker("long") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -36,14 +36,20 @@ def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
 
 
 def sync_directory(folder: Path) -> None:
-    """Make renames and new names in ``folder`` survive a power cut (nothing to do on Windows)."""
+    """Make renames and new names in ``folder`` survive a power cut (nothing to do on Windows).
+
+    Raises CheckpointError.
+    """
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def remove_leftovers(folder: Path) -> None:
