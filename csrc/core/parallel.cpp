@@ -81,7 +81,8 @@ class Pool {
   bool try_run(int64_t n, int threads, FunctionRef<void(int64_t)> body) {
     std::unique_lock<std::mutex> lock(submit_, std::try_to_lock);
     if (!lock.owns_lock() || stopped_) return false;
-    if (static_cast<int>(workers_.size()) != threads - 1) resize(threads - 1);
+    // Compared with what was asked for, which the system may have refused: not tried each time.
+    if (asked_ != threads - 1) resize(threads - 1);
 
     body_ = &body;
     n_ = n;
@@ -189,6 +190,7 @@ class Pool {
 
   // Needs submit_, and no job open.
   void resize(int count) {
+    asked_ = count;
     quit_.store(true, std::memory_order_seq_cst);
     wake_sleepers();
     for (std::thread& worker : workers_) worker.join();
@@ -204,6 +206,7 @@ class Pool {
 
   std::mutex submit_;  // held by the one caller whose job runs
   bool stopped_ = false;
+  int asked_ = 0;  // workers that were asked for
   std::vector<std::thread> workers_;
 
   FunctionRef<void(int64_t)>* body_ = nullptr;

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 __all__ = ["run"]
 
 
 def run() -> int:
     """Print what was built and what this machine offers; the exit code."""
     from pygan import _core
+    from pygan.cli.console import shown
     from pygan.train.machine import machine
 
-    facts = machine()
+    facts = {"loaded from": shown(Path(_core.__file__).resolve().parent), **machine()}
     built = _core.build_info()
     operations = _core.registered_ops()
     derivable = sum(bool(entry["differentiable"]) for entry in operations.values())

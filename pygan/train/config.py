@@ -158,7 +158,8 @@ def resolve(table: Mapping[str, Any]) -> Config:
     if PurePath(config.recipe).name != config.recipe or config.recipe.startswith("."):
         raise ConfigError(f"recipe must be a plain name, not {_shown(config.recipe)}")
     if config.device not in DEVICES:
-        raise ConfigError(_hint(f"unknown device {config.device!r}", config.device, DEVICES))
+        # no nearest name here: "gpu" is nearer to cpu than to cuda
+        raise ConfigError(f"unknown device {config.device!r}; known: {', '.join(DEVICES)}")
     game = games.get(**game_settings)
     norm = config.discriminator.norm or game.default_d_norm or "none"
     game.check_d_norm(None if norm == "none" else norm)
