@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from hypothesis import strategies as st
 
+from ops.scales import TermScale
 from pygan import reference
 from pygan.testing.strategies import LAYOUTS, fill, seeds, with_layout
 
@@ -38,7 +39,8 @@ class Case:
     engine(*tensors, **hyper): the call; None: ``pygan.ops.<name>``.
     scale: what the error bound is relative to: "absolute" where the op is (multi)linear, the op on
         absolute values (of the op ``scale_of``, where signs inside it would cancel them), else
-        "perturbation"; or a function of the order and that order's arguments.
+        "perturbation"; or a function of the order and that order's arguments; or a TermScale where
+        a derivative takes away what need not be small.
     exact: orders at which the engine must give NumPy's bits: it only moves or selects values.
     outputs: how many of the outputs, from the first, carry gradients.
     differentiable: False where no output carries any (indices, masks, random numbers): order 0 must
@@ -52,7 +54,9 @@ class Case:
     name: str
     draw: Draw
     engine: Callable | None = None
-    scale: Literal["absolute", "perturbation"] | Callable[..., list[float]] = "perturbation"
+    scale: Literal["absolute", "perturbation"] | TermScale | Callable[..., list[float]] = (
+        "perturbation"
+    )
     scale_of: str | None = None
     exact: frozenset[int] = frozenset()
     outputs: int = 1

@@ -9,6 +9,7 @@ import numpy as np
 
 import pygan as pg
 from ops.case import Case, Example
+from ops.scales import TermScale
 from pygan.testing import assert_close, magnitude_scale, perturbation_scale
 
 ORDERS = (0, 1, 2)
@@ -139,6 +140,9 @@ def compare(case: Case, example: Example, seed: int, table: Table = TABLE) -> No
 def scale_of(
     case: Case, example: Example, order: int, args: list, rng: np.random.Generator
 ) -> list:
+    if isinstance(case.scale, TermScale):
+        orders = Orders(case, example)
+        return case.scale(lambda *a: orders(order, *a), args)
     if callable(case.scale):
         return case.scale(order, *args, **example.hyper)
     if case.scale == "absolute":
