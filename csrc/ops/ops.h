@@ -117,6 +117,21 @@ Tensors batch_norm_grad(const Tensor& x, const Tensor& weight, const Tensor& dy,
 Tensor batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias,
                        const Tensor& mean, const Tensor& var, double eps);
 
+// group_norm/: of each sample by itself; x (N, ..., C), weight and bias (C)
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
+                  double eps);
+Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+Tensor layer_norm(
+    const Tensor& x, int axes, const Tensor& weight, const Tensor& bias,
+    double eps);  // over the last `axes` axes, of which weight and bias have the shape
+
+// virtual_batch_norm/: x (N, ..., C), ref (n, ..., C) -> y, y_ref
+std::pair<Tensor, Tensor> virtual_batch_norm(const Tensor& x, const Tensor& ref,
+                                             const Tensor& weight, const Tensor& bias, double eps);
+std::pair<Tensor, Tensor> reference_batch_norm(const Tensor& x, const Tensor& ref,
+                                               const Tensor& weight, const Tensor& bias,
+                                               double eps);
+
 // losses/: softplus(x) - t x, elementwise
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets);
 

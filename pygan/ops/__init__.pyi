@@ -106,6 +106,37 @@ def batch_norm_eval(
     var: Tensor,
     eps: float = 1e-5,
 ) -> Tensor: ...
+def group_norm(
+    x: Tensor,
+    groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor: ...
+def instance_norm(
+    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor: ...
+def layer_norm(
+    x: Tensor,
+    axes: int = 1,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor: ...
+def virtual_batch_norm(
+    x: Tensor,
+    ref: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> tuple[Tensor, Tensor]: ...
+def reference_batch_norm(
+    x: Tensor,
+    ref: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> tuple[Tensor, Tensor]: ...
 def bce_with_logits(logits: Tensor, targets: Tensor) -> Tensor: ...
 def binary_cross_entropy_with_logits(
     logits: Tensor, targets: Tensor, reduction: str = "mean"

@@ -4,34 +4,10 @@
 
 #include "core/isa.h"
 #include "core/parallel.h"
+#include "ops/batch_norm/column_sums.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
-
-constexpr int64_t kBlock = 32;  // rows summed in the working precision before they join a double
-constexpr int64_t kChannels =
-    512;  // channels handled at once: their sums stay in the first-level cache
-
-inline float square_root(float x) { return __builtin_sqrtf(x); }
-inline double square_root(double x) { return __builtin_sqrt(x); }
-
-int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// Adds f(r, c) and g(r, c) over rows [begin, end) of channels [c0, c0 + n) to p[c] and q[c].
-// f and g may be the same pass over memory: term(r, c, &f, &g).
-template <class T, class Term>
-void add_rows(int64_t begin, int64_t end, int64_t c0, int64_t n, double* p /* (n) */,
-              double* q /* (n) */, Term term) {
-  T a[kChannels], b[kChannels];
-  for (int64_t block = begin; block < end; block += kBlock) {
-    for (int64_t c = 0; c < n; ++c) a[c] = b[c] = 0;
-    for (int64_t r = block; r < least(block + kBlock, end); ++r) term(r, c0, n, a, b);
-    for (int64_t c = 0; c < n; ++c) {
-      p[c] += static_cast<double>(a[c]);
-      q[c] += static_cast<double>(b[c]);
-    }
-  }
-}
 
 // Two sums over all rows for each channel, in a fixed order: partial[0][0][c] and partial[0][1][c]
 // hold them afterwards.
