@@ -11,6 +11,7 @@ from ops import (
     elementwise_cases,
     gemm_cases,
     index_cases,
+    norm_cases,
     random_cases,
     reduce_cases,
     softmax_cases,
@@ -25,6 +26,7 @@ ROOMS = (
     arrange_cases,
     index_cases,
     gemm_cases,
+    norm_cases,
     softmax_cases,
     random_cases,
 )

@@ -32,6 +32,7 @@ from pygan.reference import (
     batch_norm,
     conv2d,
     elementwise,
+    group_norm,
     index,
     leaky_relu,
     losses,
@@ -42,6 +43,7 @@ from pygan.reference import (
     shape,
     softmax,
     sort,
+    virtual_batch_norm,
 )
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "batch_norm",
     "conv2d",
     "elementwise",
+    "group_norm",
     "index",
     "leaky_relu",
     "lookup",
@@ -61,6 +64,7 @@ __all__ = [
     "shape",
     "softmax",
     "sort",
+    "virtual_batch_norm",
 ]
 
 ROOMS = (
@@ -74,6 +78,8 @@ ROOMS = (
     matmul,
     conv2d,
     batch_norm,
+    group_norm,
+    virtual_batch_norm,
     losses,
     softmax,
     random,

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202, ANN204
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202, ANN204
 # Arguments are arrays; annotations would hide the formulas.
 """Forward mode: a number that carries its tangent through any formula.
 
