@@ -273,6 +273,7 @@ void bind_tensor(py::module_& m) {
   };
   reduction("sum", &ops::sum);
   reduction("mean", &ops::mean);
+  reduction("median", &ops::median);
   reduction("max",
             [](const Tensor& t, const ops::Axes& a, bool k) { return ops::max(t, a, k).first; });
 

@@ -22,12 +22,7 @@ def permutation(count: int, seed: int, draw: int, stream: str = STREAM) -> np.nd
     """
     from pygan.reference import random
 
-    words = (
-        random.words(stream_key(seed, stream, draw), -(-count // 2))
-        .astype(np.uint64)
-        .reshape(-1, 2)[:count]
-    )
-    return np.argsort(words[:, 0] | words[:, 1] << np.uint64(32), kind="stable").astype(np.int64)
+    return random.permutation(stream_key(seed, stream, draw), count)
 
 
 def stream_key(seed: int, stream: str, draw: int = 0) -> np.ndarray:

@@ -57,8 +57,7 @@ def test_median_with_nan_is_nan_as_in_numpy() -> None:
     x = np.arange(12.0).reshape(3, 4)
     x[1, 2] = np.nan
     np.testing.assert_array_equal(pg.ops.median(pg.tensor(x), axis=1).numpy(), [1.5, np.nan, 9.5])
-    infinite = pg.tensor([np.inf, np.inf, 1.0])
-    assert pg.ops.median(infinite).item() == np.inf
+    assert pg.tensor([np.inf, np.inf, 1.0]).median().item() == np.inf
     huge = np.float32(3e38)
     assert pg.ops.median(pg.tensor(np.array([huge] * 3))).item() == huge
 
