@@ -10,6 +10,7 @@ from ops import (
     arrange_cases,
     elementwise_cases,
     gemm_cases,
+    image_cases,
     index_cases,
     norm_cases,
     random_cases,
@@ -27,6 +28,7 @@ ROOMS = (
     index_cases,
     gemm_cases,
     norm_cases,
+    image_cases,
     softmax_cases,
     random_cases,
 )

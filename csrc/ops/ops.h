@@ -106,6 +106,17 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Conv& conv,
 // dw of conv2d: x (N, H, W, C_in), dy (N, H', W', C_out) -> (kh, kw, C_in / groups, C_out)
 Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Pair& kernel, const Conv& conv);
 
+// pool/: over windows of images (N, H, W, C)
+struct Pool {
+  Pair kernel{1, 1}, stride{1, 1}, padding{0, 0}, dilation{1, 1};
+  bool count_include_pad = true;  // averages: the padding's zeros count
+};
+Tensor avg_pool2d(const Tensor& x, const Pool& pool);
+Tensor avg_pool2d_grad(const Tensor& dy, const Pair& size, const Pool& pool);  // adjoint; size of x
+std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Pool& pool);       // values, indices
+Tensor take_pixels(const Tensor& x, const Tensor& indices);  // y[n,i,j,c] = x[n, indices, c]
+Tensor put_pixels(const Tensor& y, const Tensor& indices, const Pair& size);  // its adjoint
+
 // batch_norm/: over all axes but the last
 struct BatchNormOut {
   Tensor y, mean, var;

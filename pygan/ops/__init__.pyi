@@ -92,6 +92,37 @@ def conv2d_weight_grad(
     dilation: Pair = 1,
     groups: int = 1,
 ) -> Tensor: ...
+def avg_pool2d(
+    x: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    count_include_pad: bool = True,
+) -> Tensor: ...
+def avg_pool2d_grad(
+    dy: Tensor,
+    size: Pair,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    count_include_pad: bool = True,
+) -> Tensor: ...
+def max_pool2d(
+    x: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+) -> Tensor: ...
+def max_pool2d_with_indices(
+    x: Tensor,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+) -> tuple[Tensor, Tensor]: ...
+def take_pixels(x: Tensor, indices: Tensor) -> Tensor: ...
+def put_pixels(y: Tensor, indices: Tensor, size: Pair) -> Tensor: ...
 def batch_norm(
     x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> tuple[Tensor, Tensor, Tensor]: ...

@@ -10,6 +10,7 @@ void bind_ops(py::module_& parent) {
   bind_index(m);
   bind_order(m);
   bind_matrix(m);
+  bind_images(m);
   bind_norms(m);
   bind_losses(m);
   bind_random(m);

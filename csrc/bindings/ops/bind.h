@@ -16,6 +16,7 @@ void bind_shape(py::module_& m);
 void bind_index(py::module_& m);
 void bind_order(py::module_& m);
 void bind_matrix(py::module_& m);
+void bind_images(py::module_& m);
 void bind_norms(py::module_& m);
 void bind_losses(py::module_& m);
 void bind_random(py::module_& m);
