@@ -256,11 +256,20 @@ def test_a_trace_around_the_penalty_sees_its_ops() -> None:
     ("settings", "error", "message"),
     [
         (
-            {"kind": "wgan-pg"},
+            {"kind": "wgan_gp"},
             pg.ConfigError,
-            "'wgan-pg': did you mean 'wgan-gp'\\? known: wgan-gp",
+            "'wgan_gp': did you mean 'wgan-gp'\\? known: wgan-gp",
         ),
-        ({"kind": "r1"}, pg.ConfigError, "unknown kind of gradient penalty 'r1': known: wgan-gp"),
+        ({"kind": "x"}, pg.ConfigError, "unknown kind of gradient penalty 'x': known: wgan-gp"),
+        ({"kind": "r1", "alpha": np.zeros(3)}, pg.ConfigError, "'r1' has no alpha; leave it out"),
+        ({"noise": np.zeros((3, 4))}, pg.ConfigError, "'wgan-gp' has no noise"),
+        (
+            {"kind": "dragan", "noise": np.zeros(3)},
+            pg.ShapeError,
+            r"noise must be \(3, 4\), one value per element, got \(3,\)",
+        ),
+        ({"kind": "r1", "real": None}, pg.DTypeError, "real must be .* tensor, got NoneType"),
+        ({"kind": "r2", "fake": pg.zeros((3,))}, pg.ShapeError, r"fake must be \(N, ...\) with"),
         ({"weight": -1.0}, pg.ConfigError, "weight must be finite and >= 0"),
         ({"fake": pg.zeros((3, 5))}, pg.ShapeError, r"got \(3, 4\) and \(3, 5\)"),
         ({"fake": pg.zeros((2, 4))}, pg.ShapeError, r"got \(3, 4\) and \(2, 4\)"),

@@ -81,6 +81,36 @@ def numpy_adam(
     return params
 
 
+def numpy_rmsprop(
+    params: list[np.ndarray],
+    steps: list[list[np.ndarray | None]],
+    lr: float = 1e-2,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    centered: bool = False,
+) -> list[np.ndarray]:
+    params = [p.copy() for p in params]
+    square, average, buffer = ([np.zeros_like(p) for p in params] for _ in range(3))
+    for grads in steps:
+        for i, g in enumerate(grads):
+            if g is None:
+                continue
+            g = g + weight_decay * params[i]
+            square[i] = alpha * square[i] + (1 - alpha) * g * g
+            variance = square[i]
+            if centered:
+                average[i] = alpha * average[i] + (1 - alpha) * g
+                variance = square[i] - average[i] ** 2
+            g = g / (np.sqrt(variance) + eps)
+            if momentum:
+                buffer[i] = momentum * buffer[i] + g
+                g = buffer[i]
+            params[i] = params[i] - lr * g
+    return params
+
+
 CASES: list[tuple[type, Callable[..., list[np.ndarray]], dict[str, Any]]] = [
     (pg.optim.SGD, numpy_sgd, {"lr": 0.1}),
     (pg.optim.SGD, numpy_sgd, {"lr": 0.1, "weight_decay": 0.3}),
@@ -95,6 +125,16 @@ CASES: list[tuple[type, Callable[..., list[np.ndarray]], dict[str, Any]]] = [
     (pg.optim.Adam, numpy_adam, {"lr": 0.05, "betas": (0.0, 0.9)}),
     (pg.optim.Adam, numpy_adam, {"lr": 0.05, "betas": (0.5, 0.999), "eps": 1e-2}),
     (pg.optim.Adam, numpy_adam, {"lr": 0.05, "weight_decay": 0.3}),
+    (pg.optim.RMSProp, numpy_rmsprop, {}),
+    (pg.optim.RMSProp, numpy_rmsprop, {"lr": 5e-5}),
+    (pg.optim.RMSProp, numpy_rmsprop, {"alpha": 0.8, "eps": 1e-2, "weight_decay": 0.3}),
+    (pg.optim.RMSProp, numpy_rmsprop, {"alpha": 0.8, "momentum": 0.7}),
+    (pg.optim.RMSProp, numpy_rmsprop, {"alpha": 0.5, "centered": True}),
+    (
+        pg.optim.RMSProp,
+        numpy_rmsprop,
+        {"alpha": 0.5, "centered": True, "momentum": 0.7, "weight_decay": 0.3},
+    ),
 ]
 
 
@@ -166,6 +206,13 @@ def test_state_names() -> None:
     assert list(pg.optim.SGD(layer.named_parameters(), lr=1.0).state_dict()) == ["lr"]
     state = pg.optim.SGD(layer.named_parameters(), lr=1.0, momentum=0.5).state_dict()
     assert list(state) == ["lr", "momentum/weight", "momentum/bias"]
+    state = pg.optim.RMSProp(layer.named_parameters()).state_dict()
+    assert list(state) == ["lr", "v/weight", "v/bias"]
+    state = pg.optim.RMSProp(layer.parameters(), momentum=0.5, centered=True).state_dict()
+    assert list(state) == [
+        "lr",
+        *(f"{part}/{i}" for part in ("v", "momentum", "average") for i in "01"),
+    ]
 
 
 def test_a_state_that_does_not_fit_changes_nothing() -> None:
@@ -224,6 +271,12 @@ def test_zero_grad_and_a_step_without_gradients() -> None:
         (lambda p: pg.optim.Adam(p, eps=float("inf")), "Adam: eps"),
         (lambda p: pg.optim.Adam(p, weight_decay=-1), "Adam: weight_decay"),
         (lambda p: pg.optim.SGD(p, lr=0.1, momentum=1.0), "SGD: momentum"),
+        (lambda p: pg.optim.RMSProp(p, alpha=1.0), "RMSProp: alpha"),
+        (lambda p: pg.optim.RMSProp(p, eps=-1.0), "RMSProp: eps"),
+        (lambda p: pg.optim.RMSProp(p, momentum=1.0), "RMSProp: momentum"),
+        (lambda p: pg.optim.RMSProp(p, centered=1), "RMSProp: centered must be True or False"),
+        (lambda p: pg.optim.clip_(p, 1.0, -1.0), "clip_: needs finite low <= high, got 1.0 and -1"),
+        (lambda p: pg.optim.clip_(p, 0.0, float("nan")), "clip_: needs finite low <= high"),
         (lambda p: pg.optim.SGD(p, lr=0.1, nesterov=True), "SGD: nesterov needs momentum > 0"),
         (lambda p: pg.optim.SGD([], lr=0.1), "SGD: params is empty"),
         (lambda p: pg.optim.SGD([p[0], p[0]], lr=0.1), "SGD: parameter '1' appears twice"),
@@ -247,6 +300,39 @@ def test_an_optimizer_built_before_to() -> None:
     layer.to("float64")(pg.zeros((1, 2), "float64")).sum().backward()
     with pytest.raises(pg.DTypeError, match=r"Adam: .* build the optimizer after Module\.to"):
         optimizer.step()
+
+
+def test_a_constant_gradient_leaves_a_centred_variance_of_nothing() -> None:
+    """v - a^2 tends to 0 there, and rounding takes it below: no NaN may come of it."""
+    params = [nn.Parameter(np.linspace(-1, 1, 4096, dtype="float32"))]
+    opt = pg.optim.RMSProp(params, lr=1e-12, alpha=0.5, centered=True)
+    grads = [np.random.default_rng(0).standard_normal(4096)]
+    below = False
+    for _ in range(60):
+        give_gradients(params, grads)
+        opt.step()
+        state = {name: t.numpy() for name, t in opt.state_dict().items()}
+        below |= bool((state["v/0"] - state["average/0"] ** 2 < 0).any())
+    assert below  # or this shows nothing
+    assert np.isfinite(params[0].numpy()).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clipping(dtype: str) -> None:
+    arrays = [np.random.default_rng(0).standard_normal(s).astype(dtype) for s in (33, (3, 5), ())]
+    arrays[0][:4] = [np.inf, -np.inf, np.nan, -0.01]
+    params = [nn.Parameter(a) for a in arrays]
+    square = pg.ops.square(params[0]).sum()
+    pg.optim.clip_(params, -0.01, 0.5)
+    for p, a in zip(params, arrays, strict=True):
+        np.testing.assert_array_equal(p.numpy(), np.clip(a, dtype_of(a, -0.01), dtype_of(a, 0.5)))
+    with pytest.raises(pg.Error, match="changed in place"):  # the graph saw the old values
+        square.backward()
+    pg.optim.clip_([], -1.0, 1.0)
+
+
+def dtype_of(a: np.ndarray, value: float) -> np.ndarray:
+    return np.asarray(value, a.dtype)
 
 
 def test_bias_corrections_do_not_come_from_libm() -> None:

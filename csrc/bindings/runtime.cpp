@@ -36,6 +36,25 @@ void bind_updates(py::module_& m) {
       py::arg("params"), py::arg("grads"), py::arg("momenta"), py::arg("hyper"),
       "hyper float64 (4,): lr, momentum, weight_decay, nesterov.");
   m.def(
+      "rmsprop_",
+      [](const Tensors& p, const Tensors& g, const Tensors& v, const Tensors& momenta,
+         const Tensors& averages, const Tensor& hyper) {
+        released([&] {
+          optim::rmsprop(arrays(p), arrays(g), arrays(v), arrays(momenta), arrays(averages),
+                         hyper.array());
+        });
+      },
+      py::arg("params"), py::arg("grads"), py::arg("v"), py::arg("momenta"), py::arg("averages"),
+      py::arg("hyper"),
+      "hyper float64 (5,): lr, alpha, eps, weight_decay, momentum. An empty list of momenta: no "
+      "momentum; of averages: not centred.");
+  m.def(
+      "clip_",
+      [](const Tensors& p, const Tensor& hyper) {
+        released([&] { optim::clip(arrays(p), hyper.array()); });
+      },
+      py::arg("params"), py::arg("hyper"), "hyper float64 (2,): low, high.");
+  m.def(
       "ema_",
       [](const Tensors& averages, const Tensors& p, const Tensor& hyper) {
         released([&] { optim::ema(arrays(averages), arrays(p), hyper.array()); });

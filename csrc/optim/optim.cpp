@@ -13,8 +13,12 @@ const RegisterKernel<AdamKernel> adam_cpu{
     Device::cpu, [](const UpdateArgs& a) { PYGAN_DISPATCH(adam_chunks)(a); }};
 const RegisterKernel<SgdKernel> sgd_cpu{Device::cpu,
                                         [](const UpdateArgs& a) { PYGAN_DISPATCH(sgd_chunks)(a); }};
+const RegisterKernel<RmspropKernel> rmsprop_cpu{
+    Device::cpu, [](const UpdateArgs& a) { PYGAN_DISPATCH(rmsprop_chunks)(a); }};
 const RegisterKernel<EmaKernel> ema_cpu{Device::cpu,
                                         [](const UpdateArgs& a) { PYGAN_DISPATCH(ema_chunks)(a); }};
+const RegisterKernel<ClipKernel> clip_cpu{
+    Device::cpu, [](const UpdateArgs& a) { PYGAN_DISPATCH(clip_chunks)(a); }};
 const RegisterKernel<FiniteKernel> finite_cpu{
     Device::cpu, [](const FiniteArgs& a) { return PYGAN_DISPATCH(finite_run)(a); }};
 
@@ -26,13 +30,14 @@ struct Update {
   UpdateArgs args{};
 };
 
-// Cuts lists of equally shaped tensors into chunks: parameters, what is read beside them, and the
-// update's moments (none, m, or m and v). Everything is checked before anything is marked changed.
+// Cuts lists of equally shaped tensors into chunks, in the order of UpdateChunk's pointers:
+// parameters, what is read beside them, and the update's moments; null for a list that the update
+// does not have. Everything is checked before anything is marked changed.
 Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array& hyper,
            int64_t hyper_size) {
   const Arrays& p = *lists[0];
   for (const Arrays* list : lists)
-    if (list->size() != p.size())
+    if (list && list->size() != p.size())
       throw_shape(op, "lists of " + std::to_string(p.size()) + " and " +
                           std::to_string(list->size()) + " tensors");
   if (!(hyper.shape() == Shape{hyper_size}) || hyper.dtype() != DType::f64)
@@ -41,8 +46,9 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
   Update u;
   for (size_t i = 0; i < p.size(); ++i) {
     check_float(op, p[i]);
-    char* run[4] = {};
+    char* run[5] = {};
     for (size_t k = 0; k < lists.size(); ++k) {
+      if (!lists[k]) continue;
       Array a = (*lists[k])[i];
       check_same_dtype(op, {p[0], a});
       check_same_device(op, {p[0], a});
@@ -54,12 +60,13 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
     const int64_t item = item_size(p[i].dtype());
     for (int64_t at = 0; at < p[i].size(); at += kChunk) {
       const int64_t o = at * item;
-      u.chunks.push_back({run[0] + o, run[1] + o, run[2] ? run[2] + o : nullptr,
-                          run[3] ? run[3] + o : nullptr, std::min(kChunk, p[i].size() - at)});
+      const auto from = [&](int k) { return run[k] ? run[k] + o : nullptr; };
+      u.chunks.push_back(
+          {from(0), from(1), from(2), from(3), from(4), std::min(kChunk, p[i].size() - at)});
     }
   }
   for (size_t k = 0; k < lists.size(); ++k)
-    if (k != 1)
+    if (k != 1 && lists[k])
       for (const Array& a : *lists[k]) a.bump_version();
   u.args = {u.chunks.data(), static_cast<int64_t>(u.chunks.size()), hyper.ptr<double>(),
             !p.empty() && p[0].dtype() == DType::f64};
@@ -80,9 +87,22 @@ void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& 
   if (!p.empty()) kernel<SgdKernel>(p[0].device())(u.args);
 }
 
+void rmsprop(const Arrays& p, const Arrays& g, const Arrays& v, const Arrays& momentum,
+             const Arrays& average, const Array& hyper) {
+  const Arrays* m = momentum.empty() ? nullptr : &momentum;
+  const Arrays* a = average.empty() ? nullptr : &average;
+  const Update u = cut("rmsprop_", {&p, &g, m, &v, a}, hyper, 5);
+  if (!p.empty()) kernel<RmspropKernel>(p[0].device())(u.args);
+}
+
 void ema(const Arrays& average, const Arrays& p, const Array& hyper) {
   const Update u = cut("ema_", {&average, &p}, hyper, 1);
   if (!p.empty()) kernel<EmaKernel>(p[0].device())(u.args);
+}
+
+void clip(const Arrays& p, const Array& hyper) {
+  const Update u = cut("clip_", {&p}, hyper, 2);
+  if (!p.empty()) kernel<ClipKernel>(p[0].device())(u.args);
 }
 
 bool all_finite(const Arrays& arrays) {

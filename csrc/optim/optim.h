@@ -5,7 +5,11 @@
 //                                v <- b2 v + (1 - b2) g^2
 //                                p <- p - lr / c1 m / (sqrt(v) / sqrt(c2) + eps)
 //   sgd                          b <- mu b + g,  p <- p - lr (b, or g + mu b with Nesterov's form)
+//   rmsprop (Tieleman, Hinton)   v <- alpha v + (1 - alpha) g^2
+//                                a <- alpha a + (1 - alpha) g,  v' = max(v - a^2, 0) if centred, else v
+//                                b <- mu b + g / (sqrt(v') + eps),  p <- p - lr b
 //   ema                          a <- d a + (1 - d) p
+//   clip                         p <- min(max(p, low), high), NaN stays NaN
 //   all_finite                   no NaN and no infinity anywhere
 //
 // g includes weight_decay p. hyper is an array: learning rate and bias corrections vary from step
@@ -23,9 +27,10 @@ namespace pygan {
 
 struct UpdateChunk {  // a run of one parameter
   void* p;            // (n) parameter, or moving average
-  const void* g;      // (n) gradient, or parameter
+  const void* g;      // (n) gradient, or parameter, or null
   void* m;            // (n) first moment or momentum, or null
   void* v;            // (n) second moment, or null
+  void* a;            // (n) average gradient, or null
   int64_t n;
 };
 
@@ -44,7 +49,9 @@ struct FiniteArgs {
 
 PYGAN_DECLARE_ISA(void, adam_chunks, (const UpdateArgs& args))
 PYGAN_DECLARE_ISA(void, sgd_chunks, (const UpdateArgs& args))
+PYGAN_DECLARE_ISA(void, rmsprop_chunks, (const UpdateArgs& args))
 PYGAN_DECLARE_ISA(void, ema_chunks, (const UpdateArgs& args))
+PYGAN_DECLARE_ISA(void, clip_chunks, (const UpdateArgs& args))
 PYGAN_DECLARE_ISA(bool, finite_run, (const FiniteArgs& args))
 
 struct AdamKernel {
@@ -55,8 +62,16 @@ struct SgdKernel {
   static constexpr const char* name = "sgd_";
   using Fn = void (*)(const UpdateArgs&);
 };
+struct RmspropKernel {
+  static constexpr const char* name = "rmsprop_";
+  using Fn = void (*)(const UpdateArgs&);
+};
 struct EmaKernel {
   static constexpr const char* name = "ema_";
+  using Fn = void (*)(const UpdateArgs&);
+};
+struct ClipKernel {
+  static constexpr const char* name = "clip_";
   using Fn = void (*)(const UpdateArgs&);
 };
 struct FiniteKernel {
@@ -71,8 +86,14 @@ namespace optim {
 void adam(const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v, const Array& hyper);
 // hyper (4,) float64: lr, momentum, weight_decay, nesterov
 void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& hyper);
+// hyper (5,) float64: lr, alpha, eps, weight_decay, momentum. An empty momentum list: no momentum
+// (b = g / (sqrt(v') + eps)); an empty average list: not centred.
+void rmsprop(const Arrays& p, const Arrays& g, const Arrays& v, const Arrays& momentum,
+             const Arrays& average, const Array& hyper);
 // hyper (1,) float64: decay
 void ema(const Arrays& average, const Arrays& p, const Array& hyper);
+// hyper (2,) float64: low, high
+void clip(const Arrays& p, const Array& hyper);
 bool all_finite(const Arrays& arrays);
 // x <- value, bit for bit; the storage's version grows
 void assign(Array x, const Array& value);

@@ -2,6 +2,7 @@
 
 #include "core/isa.h"
 #include "core/parallel.h"
+#include "core/vecmath.h"
 #include "optim/optim.h"
 
 namespace pygan::PYGAN_ISA {
@@ -39,6 +40,47 @@ void sgd(const UpdateChunk& c, const double* h) {
   }
 }
 
+template <class T, bool Momentum, bool Centred>
+void rmsprop(const UpdateChunk& c, const double* h) {
+  T *p = static_cast<T*>(c.p), *b = static_cast<T*>(c.m), *v = static_cast<T*>(c.v),
+    *a = static_cast<T*>(c.a);
+  const T* g = static_cast<const T*>(c.g);
+  const T lr = static_cast<T>(h[0]), alpha = static_cast<T>(h[1]), eps = static_cast<T>(h[2]),
+          decay = static_cast<T>(h[3]), mu = static_cast<T>(h[4]);
+  const T rest = static_cast<T>(1 - h[1]);
+  for (int64_t i = 0; i < c.n; ++i) {
+    const T gi = g[i] + decay * p[i];
+    v[i] = alpha * v[i] + rest * gi * gi;
+    T variance = v[i];
+    if constexpr (Centred) {
+      a[i] = alpha * a[i] + rest * gi;
+      const T centred = v[i] - a[i] * a[i];
+      variance = vecmath::select(centred > T(0), centred, T(0));  // rounding may leave it below 0
+    }
+    T step = gi / (square_root(variance) + eps);
+    if constexpr (Momentum) step = b[i] = mu * b[i] + step;
+    p[i] -= lr * step;
+  }
+}
+
+template <class T>
+void rmsprop_any(const UpdateChunk& c, const double* h) {
+  if (c.m)
+    c.a ? rmsprop<T, true, true>(c, h) : rmsprop<T, true, false>(c, h);
+  else
+    c.a ? rmsprop<T, false, true>(c, h) : rmsprop<T, false, false>(c, h);
+}
+
+template <class T>
+void clip(const UpdateChunk& c, const double* h) {
+  T* p = static_cast<T*>(c.p);
+  const T low = static_cast<T>(h[0]), high = static_cast<T>(h[1]);
+  for (int64_t i = 0; i < c.n; ++i) {
+    const T x = vecmath::select(p[i] < low, low, p[i]);
+    p[i] = vecmath::select(x > high, high, x);
+  }
+}
+
 template <class T>
 void ema(const UpdateChunk& c, const double* h) {
   T* a = static_cast<T*>(c.p);
@@ -69,6 +111,10 @@ bool finite(const T* x /* (n) */, int64_t n) {
 
 void adam_chunks(const UpdateArgs& a) { a.f64 ? each(a, adam<double>) : each(a, adam<float>); }
 void sgd_chunks(const UpdateArgs& a) { a.f64 ? each(a, sgd<double>) : each(a, sgd<float>); }
+void rmsprop_chunks(const UpdateArgs& a) {
+  a.f64 ? each(a, rmsprop_any<double>) : each(a, rmsprop_any<float>);
+}
+void clip_chunks(const UpdateArgs& a) { a.f64 ? each(a, clip<double>) : each(a, clip<float>); }
 void ema_chunks(const UpdateArgs& a) { a.f64 ? each(a, ema<double>) : each(a, ema<float>); }
 bool finite_run(const FiniteArgs& a) {
   return a.f64 ? finite(static_cast<const double*>(a.x), a.n)

@@ -6,8 +6,9 @@ A game says *what* is minimised; the trainer decides how the networks are run::
 
     for _ in range(game.n_critic):                  # updates of D, each a fresh batch
         loss = game.d_loss(D(real), D(fake))        # scalar
-        for p in game.penalties:
-            loss = loss + pg.ops.gradient_penalty(D, real, fake, kind=p.kind, weight=p.weight)
+        for p in game.penalties:                    # every k-th update only: p.due(update)
+            loss = loss + p(D, real, fake)
+                                                    # after the step: clip D to +-game.d_clip
     loss = game.g_loss(D(G(z)))                     # the update of G
 
     opt_d = game.d_optimizer.build(D.parameters())  # the paper's optimizers, unless overridden
@@ -28,12 +29,24 @@ from typing import Any, TypeVar
 from pygan._suggest import unknown
 from pygan.errors import ConfigError
 from pygan.games.base import Game, OptimizerSpec, Penalty
+from pygan.games.hinge import Hinge
+from pygan.games.least_squares import LeastSquares
+from pygan.games.logistic import LogisticGame
+from pygan.games.maximum_likelihood import MaximumLikelihood
+from pygan.games.minimax import Minimax
 from pygan.games.non_saturating import NonSaturating
+from pygan.games.wgan import WGAN
 from pygan.games.wgan_gp import WGANGP
 
 __all__ = [
+    "WGAN",
     "WGANGP",
     "Game",
+    "Hinge",
+    "LeastSquares",
+    "LogisticGame",
+    "MaximumLikelihood",
+    "Minimax",
     "NonSaturating",
     "OptimizerSpec",
     "Penalty",
@@ -81,5 +94,13 @@ def get(name: str, **settings: Any) -> Game:
     return game(**settings)
 
 
-register(NonSaturating)
-register(WGANGP)
+for _game in (
+    NonSaturating,
+    WGANGP,
+    Minimax,
+    LeastSquares,
+    Hinge,
+    WGAN,
+    MaximumLikelihood,
+):
+    register(_game)

@@ -8,17 +8,18 @@ record the step and replay it, and the game need not know.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pygan import optim
 from pygan._suggest import unknown
 from pygan.errors import ConfigError
-from pygan.ops.gradient_penalty import check_penalty
+from pygan.ops.gradient_penalty import check_penalty, gradient_penalty, penalty_draws
 
 if TYPE_CHECKING:
     from pygan import Tensor
+    from pygan.random import Stream
 
 __all__ = ["Game", "OptimizerSpec", "Penalty"]
 
@@ -31,18 +32,43 @@ class Penalty:
     """One gradient penalty of D's objective, evaluated by `pygan.ops.gradient_penalty`.
 
     Args:
-        kind: a kind that `pygan.ops.gradient_penalty` knows, for example ``"wgan-gp"``.
-        weight: its factor (lambda of WGAN-GP); not negative.
+        kind: a kind that `pygan.ops.gradient_penalty` knows, for example ``"wgan-gp"`` or ``"r1"``.
+        weight: its factor (lambda of WGAN-GP, gamma of R1); not negative.
+        every: k >= 1. Only every k-th update of D has the penalty, k times as heavy, so that its
+            mean stays: lazy regularisation (Karras et al. 2020, "Analyzing and improving the image
+            quality of StyleGAN", section 3.1, without its correction of Adam's settings).
 
     Raises:
-        ConfigError: unknown kind, or a weight that is negative or not finite.
+        ConfigError: unknown kind, a weight that is negative or not finite, or a bad ``every``.
     """
 
     kind: str = "wgan-gp"
     weight: float = 10.0
+    every: int = 1
 
     def __post_init__(self) -> None:
         check_penalty(self.kind, self.weight)
+        k = self.every
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise ConfigError(f"penalty {self.kind}: every must be a whole number >= 1, got {k!r}")
+        object.__setattr__(self, "weight", float(self.weight))  # 10 and 10.0 are one setting
+
+    def due(self, update: int) -> bool:
+        """Whether update number ``update`` of D, from 0, has the penalty."""
+        return update % self.every == 0
+
+    def draws(
+        self, stream: Stream, shape: tuple[int, ...], dtype: Any = "float32"
+    ) -> dict[str, Tensor]:
+        """What one evaluation on samples of ``shape`` (N, ...) draws: arguments of `__call__`."""
+        return penalty_draws(self.kind, stream, shape, dtype)
+
+    def __call__(
+        self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **draws: Any
+    ) -> Tensor:
+        """The term that an update of D with this penalty adds to its loss: a scalar."""
+        weight = self.weight * self.every
+        return gradient_penalty(D, real, fake, kind=self.kind, weight=weight, **draws)
 
 
 class OptimizerSpec:
@@ -113,8 +139,9 @@ class Game:
     """Base class of every game. A subclass sets `name`, defaults of the fields, and two losses.
 
     One step of the trainer: `n_critic` updates of D, each on a fresh batch of real samples and
-    fakes, minimising ``d_loss(D(real), D(fake)) + sum of penalties``; then one update of G on fresh
-    latents, minimising ``g_loss(D(fake))`` with D's parameters held.
+    fakes, minimising ``d_loss(D(real), D(fake)) + sum of penalties``, and clipping D's weights
+    where the game says so (`d_clip`); then one update of G on fresh latents, minimising
+    ``g_loss(D(fake))`` with D's parameters held.
 
     Args (all keyword-only, all also recipe settings):
         n_critic: updates of D for each update of G; at least 1.
@@ -167,6 +194,11 @@ class Game:
     def penalties(self) -> tuple[Penalty, ...]:
         """All penalties of D's objective, the game's own first."""
         return self.extra_penalties
+
+    @property
+    def d_clip(self) -> float | None:
+        """c, where each update of D ends with clipping its weights to [-c, c]; else None."""
+        return None
 
     def check_d_norm(self, norm: str | None) -> None:
         """Refuses a norm that D must not have in this game.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pygan._suggest import unknown
-from pygan.nn import BatchNorm, Module
+from pygan.nn import BatchNorm, Module, SpectralNorm
 
 __all__ = ["NORMS", "Norm", "get_norm"]
 
@@ -37,6 +37,7 @@ class Norm:
 NORMS: dict[str | None, Norm] = {
     None: Norm(),
     "batch": Norm(after=lambda shape: BatchNorm(shape[-1]), bias=False),
+    "spectral": Norm(wrap=SpectralNorm),
 }
 
 

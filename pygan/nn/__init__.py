@@ -14,6 +14,7 @@ from pygan.nn.dropout import Dropout
 from pygan.nn.embedding import Embedding
 from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, Linear, Reshape
 from pygan.nn.module import Buffer, Module, Parameter, Sequential
+from pygan.nn.spectral_norm import SpectralNorm
 
 __all__ = [
     "BatchNorm",
@@ -32,6 +33,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Softplus",
+    "SpectralNorm",
     "Tanh",
     "init",
     "pending",

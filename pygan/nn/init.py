@@ -94,7 +94,9 @@ def deferred() -> Iterator[None]:
 def on_construction(layer: Module) -> None:
     """Called by a layer at the end of its __init__: its default values, unless deferred."""
     if not _state.deferred:
-        layer.reset_parameters(_layer_stream)
+        for hook in ("reset_parameters", "reset_vectors"):
+            if hasattr(layer, hook):
+                getattr(layer, hook)(_layer_stream)
 
 
 # -------------------------------------------------------------------- one tensor
@@ -143,6 +145,15 @@ def fan_in_uniform_(weight: Tensor, bias: Tensor | None, stream_of: StreamOf) ->
 
 
 # -------------------------------------------------------------------- a whole network
+#
+# Parents come before their children, and a norm of weights has vectors that follow from weights:
+# hence a second walk for `reset_vectors`.
+
+
+def _reset_vectors(module: Module, seed: int, name: str) -> None:
+    for path, layer in module.named_modules():
+        if hasattr(layer, "reset_vectors"):
+            layer.reset_vectors(_stream_of(seed, name, path))
 
 
 def _stream_of(seed: int, network: str, layer: str) -> StreamOf:
@@ -159,6 +170,7 @@ def default_(module: Module, seed: int = 0, name: str = "network") -> None:
     for path, layer in module.named_modules():
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters(_stream_of(seed, name, path))
+    _reset_vectors(module, seed, name)
 
 
 def dcgan_(module: Module, seed: int = 0, name: str = "network", std: float = 0.02) -> None:
@@ -182,6 +194,7 @@ def dcgan_(module: Module, seed: int = 0, name: str = "network", std: float = 0.
             constant_(bias, 0.0)
         if hasattr(layer, "reseed"):
             layer.reseed(stream_of)
+    _reset_vectors(module, seed, name)
 
 
 def he_(
@@ -213,3 +226,4 @@ def he_(
             constant_(bias, 0.0)
         if hasattr(layer, "reseed"):
             layer.reseed(stream_of)
+    _reset_vectors(module, seed, name)

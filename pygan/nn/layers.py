@@ -40,10 +40,18 @@ class Linear(Module):
         init.fan_in_uniform_(self.weight, self.bias, stream_of)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.with_weight(x, self.weight)
+
+    def with_weight(self, x: Tensor, weight: Tensor) -> Tensor:
+        """`forward` with another weight of the same shape, for norms that compute it."""
         if x.ndim != 2 or x.shape[1] != self.in_features:
             raise ShapeError(f"{self.label()}: expected (N, {self.in_features}), got {x.shape}")
-        y = pg.ops.matmul(x, self.weight)
+        y = pg.ops.matmul(x, weight)
         return y if self.bias is None else y + self.bias
+
+    def weight_matrix(self) -> Tensor:
+        """The weight as (inputs of one output feature, output features): here it is that."""
+        return self.weight
 
     def label(self) -> str:
         return f"Linear({self.in_features}, {self.out_features})"
@@ -97,6 +105,13 @@ class _Conv(Module):
                 f"{self.label()}: expected (N, H, W, {self.in_channels}), got {x.shape}"
             )
 
+    def forward(self, x: Tensor) -> Tensor:
+        return self.with_weight(x, self.weight)
+
+    def with_weight(self, x: Tensor, weight: Tensor) -> Tensor:
+        """`forward` with another weight of the same shape, for norms that compute it."""
+        raise NotImplementedError
+
     def _add_bias(self, y: Tensor) -> Tensor:
         return y if self.bias is None else y + self.bias
 
@@ -149,10 +164,14 @@ class Conv2d(_Conv):
     def _channels(self) -> tuple[int, int]:
         return self.in_channels // self.groups, self.out_channels
 
-    def forward(self, x: Tensor) -> Tensor:
+    def with_weight(self, x: Tensor, weight: Tensor) -> Tensor:
         self._check(x)
-        y = pg.ops.conv2d(x, self.weight, self.stride, self.padding, self.dilation, self.groups)
+        y = pg.ops.conv2d(x, weight, self.stride, self.padding, self.dilation, self.groups)
         return self._add_bias(y)
+
+    def weight_matrix(self) -> Tensor:
+        """The weight as (kh kw C_in/groups, C_out)."""
+        return self.weight.reshape(-1, self.out_channels)
 
 
 class ConvTranspose2d(_Conv):
@@ -201,11 +220,11 @@ class ConvTranspose2d(_Conv):
     def _channels(self) -> tuple[int, int]:
         return self.out_channels // self.groups, self.in_channels
 
-    def forward(self, x: Tensor) -> Tensor:
+    def with_weight(self, x: Tensor, weight: Tensor) -> Tensor:
         self._check(x)
         y = pg.ops.conv_transpose2d(
             x,
-            self.weight,
+            weight,
             self.stride,
             self.padding,
             self.output_padding,
@@ -213,6 +232,11 @@ class ConvTranspose2d(_Conv):
             self.groups,
         )
         return self._add_bias(y)
+
+    def weight_matrix(self) -> Tensor:
+        """The weight as (kh kw C_in, C_out/groups)."""
+        outputs = self.out_channels // self.groups
+        return pg.ops.transpose(self.weight, (0, 1, 3, 2)).reshape(-1, outputs)
 
 
 class Flatten(Module):

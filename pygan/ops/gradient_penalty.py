@@ -1,9 +1,10 @@
-"""Gradient penalty: how far D's gradients are from length 1, on lines between real and fake."""
+"""Gradient penalties: what D's gradients, at points that each kind chooses, cost D."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +17,57 @@ from pygan.errors import ConfigError, DTypeError, ShapeError
 if TYPE_CHECKING:  # pygan.random imports pygan.ops
     from pygan.random import Stream
 
-__all__ = ["KINDS", "check_penalty", "gradient_penalty", "seed_alpha"]
-
-#: The kinds that exist.
-KINDS = ("wgan-gp",)
+__all__ = ["KINDS", "check_penalty", "gradient_penalty", "penalty_draws", "seed_alpha"]
 
 #: Ops by which the output for one sample depends on its neighbours in the batch.
 _ACROSS_SAMPLES = ("batch_norm",)
 
+#: DRAGAN's noise, in standard deviations of the real batch.
+_NOISE_SCALE = 0.5
+
 _alpha_stream: Stream | None = None
+
+
+# Costs of gradients g (N, d), one for each sample (N,). The squared ones do not go through the
+# norm, whose second derivative at 0 does not exist.
+
+
+def _two_sided(g: Tensor) -> Tensor:
+    return pg.ops.square(pg.ops.norm(g, axis=1) - 1.0)
+
+
+def _one_sided(g: Tensor) -> Tensor:
+    return pg.ops.square(pg.ops.relu(pg.ops.norm(g, axis=1) - 1.0))
+
+
+def _squared(g: Tensor) -> Tensor:
+    return pg.ops.square(g).sum(axis=1)
+
+
+def _half_squared(g: Tensor) -> Tensor:
+    return _squared(g) * 0.5
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Which samples a kind reads, what it draws (alpha, noise), and what a gradient costs."""
+
+    samples: tuple[str, ...]
+    draws: tuple[str, ...]
+    cost: Callable[[Tensor], Tensor]
+
+
+_KINDS = {
+    "wgan-gp": _Kind(("real", "fake"), ("alpha",), _two_sided),
+    "wgan-lp": _Kind(("real", "fake"), ("alpha",), _one_sided),
+    "r1": _Kind(("real",), (), _half_squared),
+    "r2": _Kind(("fake",), (), _half_squared),
+    "dragan": _Kind(("real",), ("alpha", "noise"), _two_sided),
+    "zero-centred": _Kind(("real", "fake"), ("alpha",), _squared),
+}
+
+#: The kinds that exist.
+KINDS = tuple(_KINDS)
 
 
 def check_penalty(kind: str, weight: float) -> None:
@@ -36,44 +79,90 @@ def check_penalty(kind: str, weight: float) -> None:
         raise ConfigError(f"gradient_penalty: weight must be finite and >= 0, got {weight!r}")
 
 
+def penalty_draws(
+    kind: str, stream: Stream, shape: tuple[int, ...], dtype: Any = "float32"
+) -> dict[str, Tensor]:
+    """What a penalty of this kind draws for samples of ``shape`` (N, ...), from ``stream``.
+
+    Arguments of `gradient_penalty`: ``alpha`` (N,) and ``noise`` (N, ...), uniform in [0, 1); each
+    only where the kind has a use for it, so r1 and r2 give {}.
+    """
+    shapes: dict[str, tuple[int, ...]] = {"alpha": shape[:1], "noise": shape}
+    return {name: stream.uniform(shapes[name], dtype) for name in _KINDS[kind].draws}
+
+
 def seed_alpha(seed: int = 0) -> None:
     """Starts the stream behind ``alpha=None``, ``gradient_penalty.alpha``, again with this seed."""
     global _alpha_stream
     _alpha_stream = pg.random.Stream(seed, "gradient_penalty.alpha")
 
 
-def _coefficients(alpha: Any, like: Tensor) -> Tensor:
-    """u, one per sample, as (N, 1, ..., 1) in the dtype of the samples."""
-    n = like.shape[0]
-    if alpha is None:
+def _draws(kind: str, given: dict[str, Any], like: Tensor) -> dict[str, Tensor]:
+    """alpha as (N, 1, ..., 1) and noise (N, ...), as far as the kind draws them."""
+    n, shape = like.shape[0], like.shape
+    wanted = _KINDS[kind].draws
+    for name, value in given.items():
+        if value is not None and name not in wanted:
+            raise ConfigError(f"gradient_penalty: kind {kind!r} has no {name}; leave it out")
+    values = {name: given[name] for name in wanted if given[name] is not None}
+    if len(values) < len(wanted):
         if _alpha_stream is None:
             seed_alpha()
         assert _alpha_stream is not None
-        alpha = _alpha_stream.uniform((n,), like.dtype)
-    elif not isinstance(alpha, Tensor):
-        alpha = pg.tensor(np.asarray(alpha, like.dtype), device=like.device)
-    if alpha.shape != (n,):
-        raise ShapeError(
-            f"gradient_penalty: alpha must be ({n},), one coefficient per sample, "
-            f"got {alpha.shape} for samples {like.shape}"
-        )
-    if alpha.dtype != like.dtype:
-        raise DTypeError(f"gradient_penalty: alpha is {alpha.dtype}, the samples {like.dtype}")
-    return alpha.detach().reshape(n, *[1] * (like.ndim - 1))
+        values = penalty_draws(kind, _alpha_stream, shape, like.dtype) | values
+    result: dict[str, Tensor] = {}
+    for name, value in values.items():
+        tensor = value
+        if not isinstance(value, Tensor):
+            tensor = pg.tensor(np.asarray(value, like.dtype), device=like.device)
+        expected = (n,) if name == "alpha" else shape
+        if tensor.shape != expected:
+            what = "one coefficient per sample" if name == "alpha" else "one value per element"
+            raise ShapeError(
+                f"gradient_penalty: {name} must be {expected}, {what}, "
+                f"got {tensor.shape} for samples {shape}"
+            )
+        if tensor.dtype != like.dtype:
+            raise DTypeError(
+                f"gradient_penalty: {name} is {tensor.dtype}, the samples {like.dtype}"
+            )
+        result[name] = tensor.detach()
+    if "alpha" in result:
+        result["alpha"] = result["alpha"].reshape(n, *[1] * (like.ndim - 1))
+    return result
 
 
-def _check_samples(real: Any, fake: Any) -> None:
-    for name, x in (("real", real), ("fake", fake)):
+def _check_samples(kind: str, given: dict[str, Any]) -> list[Tensor]:
+    """The samples that the kind reads, detached."""
+    names = _KINDS[kind].samples
+    for name in names:
+        x = given[name]
         if not isinstance(x, Tensor) or x.dtype not in (np.float32, np.float64):
             what = f"a {x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
             raise DTypeError(f"gradient_penalty: {name} must be a float tensor, got {what}")
-    if real.shape != fake.shape or real.ndim < 2 or real.shape[0] == 0:
+    samples: list[Tensor] = [given[name].detach() for name in names]
+    first, last = samples[0], samples[-1]
+    if first.shape != last.shape or first.ndim < 2 or first.shape[0] == 0:
+        both = "both " if len(names) == 2 else ""
         raise ShapeError(
-            "gradient_penalty: real and fake must both be (N, ...) with N >= 1, "
-            f"got {real.shape} and {fake.shape}"
+            f"gradient_penalty: {' and '.join(names)} must {both}be (N, ...) with N >= 1, "
+            f"got {' and '.join(str(x.shape) for x in samples)}"
         )
-    if real.dtype != fake.dtype:
-        raise DTypeError(f"gradient_penalty: real is {real.dtype}, fake is {fake.dtype}")
+    if first.dtype != last.dtype:
+        raise DTypeError(f"gradient_penalty: real is {first.dtype}, fake is {last.dtype}")
+    return samples
+
+
+def _points(samples: list[Tensor], draws: dict[str, Tensor]) -> Tensor:
+    """x^: between two samples, around one, or the sample itself."""
+    if "noise" in draws:
+        real = samples[0]
+        deviation = pg.ops.sqrt(pg.ops.square(real - real.mean()).mean())
+        return real + draws["alpha"] * (deviation * _NOISE_SCALE) * draws["noise"]
+    if "alpha" in draws:
+        real, fake = samples
+        return draws["alpha"] * real + (1.0 - draws["alpha"]) * fake
+    return samples[0]
 
 
 def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -97,53 +186,66 @@ def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def gradient_penalty(
     D: Callable[[Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
+    real: Tensor | None,
+    fake: Tensor | None,
     kind: str = "wgan-gp",
     weight: float = 10.0,
     alpha: Any = None,
+    noise: Any = None,
 ) -> Tensor:
-    """Penalty on the gradients of D between real and fake samples; differentiable in D's weights.
+    """Penalty on the gradients of D at points x^; differentiable in D's weights.
 
     ::
 
-        x^ = u real + (1 - u) fake                 u uniform in [0, 1), one per *sample*
-        g_b = d D(x^)_b / d x^_b
-        wgan-gp:  weight * mean_b (|g_b| - 1)^2    |.| over all axes of a sample, not of the batch
+        g_b = d D(x^)_b / d x^_b                   |.| over all axes of a sample, not of the batch
+        wgan-gp:       weight   * mean_b (|g_b| - 1)^2           x^ = u real + (1 - u) fake
+        wgan-lp:       weight   * mean_b max(0, |g_b| - 1)^2     x^ as wgan-gp (one-sided)
+        zero-centred:  weight   * mean_b |g_b|^2                 x^ as wgan-gp
+        dragan:        weight   * mean_b (|g_b| - 1)^2           x^ = real + u s/2 noise
+        r1:            weight/2 * mean_b |g_b|^2                 x^ = real
+        r2:            weight/2 * mean_b |g_b|^2                 x^ = fake
+
+    with u uniform in [0, 1), one per *sample*; noise uniform in [0, 1), one per element; s the
+    standard deviation of all elements of the real batch (biased). DRAGAN is here as in its authors'
+    code; their equation has normal noise of a fixed variance.
 
     Several outputs of one sample (patches, heads) are summed. At |g_b| = 0 the norm has derivative
     0. real and fake are detached: the penalty has no gradient in the generator.
 
     Args:
         D: any callable of one batch; labels and the like are closed over. It runs once, on x^.
-        real: samples, (N, ...), float32 or float64.
-        fake: samples of the same shape and dtype.
-        kind: "wgan-gp".
-        weight: lambda.
+        real: samples, (N, ...), float32 or float64; not read by r2, which takes None.
+        fake: samples of the same shape and dtype; not read by r1 and dragan, which take None.
+        kind: one of the above.
+        weight: lambda; of r1 and r2 it is gamma.
         alpha: u, (N,), tensor or array; None draws from the stream ``gradient_penalty.alpha``,
             which starts with seed 0 in each process (`seed_alpha` starts it again).
+        noise: as the samples; None draws from the same stream, after alpha.
 
     Returns:
         A scalar, recorded: its gradients in D's weights come by differentiating the gradient.
 
     Raises:
-        ConfigError: unknown kind, bad weight, or training-mode batch normalisation within D.
-        ShapeError, DTypeError: samples, alpha or D's output that do not fit.
+        ConfigError: unknown kind, bad weight, alpha or noise for a kind that has none, or
+            training-mode batch normalisation within D.
+        ShapeError, DTypeError: samples, alpha, noise or D's output that do not fit.
 
-    Source: Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3, algorithm 1.
+    Source: Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3, algorithm 1
+    (wgan-gp); Petzka et al. 2018, "On the regularization of Wasserstein GANs" (wgan-lp); Mescheder
+    et al. 2018, "Which training methods for GANs do actually converge?", section 4.1 (r1, r2);
+    Kodali et al. 2017, "On convergence and stability of GANs" (dragan); Thanh-Tung et al. 2019,
+    "Improving generalization and stability of generative adversarial networks" (zero-centred).
     """
     check_penalty(kind, weight)
-    _check_samples(real, fake)
+    samples = _check_samples(kind, {"real": real, "fake": fake})
     recorded = pg.is_grad_enabled()
     with pg.no_grad():
-        u = _coefficients(alpha, real)
-        x = u * real.detach() + (1.0 - u) * fake.detach()
+        x = _points(samples, _draws(kind, {"alpha": alpha, "noise": noise}, samples[0]))
     x = x.detach().requires_grad_(True)
     with pg.enable_grad():  # even under no_grad, the value needs the first gradient
         out = _run(D, x)
         # The sum's gradient is each sample's own, since no sample acts on another's output. A D
         # that ignores its input has gradient zero, and that is what the penalty then sees.
         (g,) = pg.grad(out.sum(), [x], create_graph=recorded, unused="zero")
-        norms = pg.ops.norm(g.reshape(g.shape[0], -1), axis=1)
-        value = pg.ops.square(norms - 1.0).mean() * float(weight)
+        value = _KINDS[kind].cost(g.reshape(g.shape[0], -1)).mean() * float(weight)
     return value if recorded else value.detach()

@@ -18,13 +18,14 @@ from typing import Any
 import pygan as pg
 from pygan._suggest import unknown
 from pygan.errors import ConfigError
-from pygan.optim.base import Optimizer, Params
+from pygan.optim.base import Optimizer, Params, clip_
 from pygan.optim.ema import EMA
 from pygan.optim.optimizers import SGD, Adam
+from pygan.optim.rmsprop import RMSProp
 
-__all__ = ["EMA", "SGD", "Adam", "Optimizer", "check_settings", "get", "names"]
+__all__ = ["EMA", "SGD", "Adam", "Optimizer", "RMSProp", "check_settings", "clip_", "get", "names"]
 
-_OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD}
+_OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "rmsprop": RMSProp, "sgd": SGD}
 
 
 def names() -> tuple[str, ...]:

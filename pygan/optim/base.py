@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 import pygan as pg
+from pygan import _core
 from pygan._core import Tensor
 from pygan.errors import ConfigError, DTypeError
 
 __all__ = [
     "Optimizer",
     "Params",
+    "clip_",
     "hyper_array",
     "load_into",
     "named",
@@ -70,6 +72,19 @@ def hyper_array(*values: float) -> Tensor:
 
 def zeros_like(tensors: Iterable[Tensor]) -> list[Tensor]:
     return [pg.full(t.shape, 0.0, t.dtype, device=t.device) for t in tensors]
+
+
+def clip_(params: Iterable[Tensor], low: float, high: float) -> None:
+    """Clips every value of `params` to [low, high], in place: weight clipping.
+
+    Raises:
+        ConfigError: the bounds are not finite, or low > high.
+
+    Source: Arjovsky et al. 2017, "Wasserstein GAN", algorithm 1.
+    """
+    if not -math.inf < low <= high < math.inf:  # false for NaN too
+        raise ConfigError(f"clip_: needs finite low <= high, got {low!r} and {high!r}")
+    _core.clip_(list(params), hyper_array(low, high))
 
 
 def load_into(who: str, own: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ __all__ = ["dumps"]
 
 
 def dumps(table: Mapping[str, Any]) -> str:
-    """TOML of nested mappings with strings, booleans, numbers and lists of those.
+    """TOML of nested mappings with strings, booleans, numbers, and lists of those or of mappings.
 
     Settings keep their order; tables come after plain values, as TOML demands.
     """
@@ -55,4 +55,7 @@ def _value(value: object) -> str:
         return _string(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, Mapping):  # within a list: an inline table, on one line as all values
+        pairs = ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items())
+        return f"{{{pairs}}}"
     raise ConfigError(f"a {type(value).__name__} cannot be a setting")

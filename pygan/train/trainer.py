@@ -23,7 +23,7 @@ from pygan.train.loop import Intervals, train
 from pygan.train.rundir import RunDirectory
 from pygan.train.sampling import generate
 from pygan.train.scores import ImageScores
-from pygan.train.update import discriminator_update, generator_update
+from pygan.train.update import Due, discriminator_update, generator_update
 
 __all__ = ["Trainer"]
 
@@ -134,16 +134,13 @@ class Trainer:
         self.G.train()
         self.D.train()
         loss_d = 0.0
-        for _ in range(self.game.n_critic):
+        for i in range(self.game.n_critic):
             with _Draws(self):
                 real = self._real()
                 z = self._latents(self.streams["trainer.latent"], self.batch_size)
-                alpha = self.streams["trainer.alpha"]
-                alphas = [
-                    alpha.uniform((self.batch_size,), self.dtype) for _ in self.game.penalties
-                ]
+                penalties = self._due(self.step * self.game.n_critic + i)
                 loss_d = discriminator_update(
-                    self.game, self.G, self.D, self.opt_d, real, z, alphas
+                    self.game, self.G, self.D, self.opt_d, real, z, penalties
                 )
         with _Draws(self):
             z = self._latents(self.streams["trainer.latent"], self.batch_size)
@@ -152,6 +149,13 @@ class Trainer:
         self.step += 1
         self.losses = (loss_d, loss_g)
         return self.losses
+
+    def _due(self, update: int) -> list[Due]:
+        """The penalties of D's update number ``update``, from 0, each with its draws."""
+        stream, shape = self.streams["trainer.alpha"], (self.batch_size, *self.data.image_shape)
+        return [
+            (p, p.draws(stream, shape, self.dtype)) for p in self.game.penalties if p.due(update)
+        ]
 
     def _real(self) -> Tensor:
         images = to_float(self.data.images[self.order.next()])

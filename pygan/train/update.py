@@ -13,36 +13,37 @@ an argument; these functions draw nothing and count nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 import pygan as pg
 from pygan import Tensor, _core
 from pygan.errors import NonFiniteError
-from pygan.games import Game
+from pygan.games import Game, Penalty
 from pygan.nn import Module, pending
-from pygan.optim import Optimizer
+from pygan.optim import Optimizer, clip_
 
-__all__ = ["d_loss", "discriminator_update", "g_loss", "generator_update"]
+__all__ = ["Due", "d_loss", "discriminator_update", "g_loss", "generator_update"]
+
+#: A penalty that an update of D has, and what it draws: arguments of `Penalty.__call__`.
+Due = tuple[Penalty, Mapping[str, Tensor]]
 
 
 def d_loss(
-    game: Game, G: Module, D: Module, real: Tensor, z: Tensor, alphas: Sequence[Tensor]
+    game: Game, G: Module, D: Module, real: Tensor, z: Tensor, penalties: Sequence[Due]
 ) -> Tensor:
     """What D minimises on ``real`` (N, H, W, C) and latents ``z`` (N, latent): a scalar.
 
-    ``alphas`` holds the interpolation coefficients (N,) of each of the game's penalties.
+    ``penalties``: those of the game that are due in this update, each with its draws.
     """
     # The fakes are constants here, and this update is D's alone: what the forward would write into
     # G's running statistics is dropped.
     with pg.no_grad(), pending.transaction():
         fake = G(z).detach()
     loss = game.d_loss(D(real), D(fake))
-    for penalty, alpha in zip(game.penalties, alphas, strict=True):
-        loss = loss + pg.ops.gradient_penalty(
-            D, real, fake, kind=penalty.kind, weight=penalty.weight, alpha=alpha
-        )
+    for penalty, draws in penalties:
+        loss = loss + penalty(D, real, fake, **draws)
     return loss
 
 
@@ -61,10 +62,17 @@ def discriminator_update(
     optimizer: Optimizer,
     real: Tensor,
     z: Tensor,
-    alphas: Sequence[Tensor],
+    penalties: Sequence[Due],
 ) -> float:
-    """Update D's weights and statistics; the loss. Raises NonFiniteError, nothing changed then."""
-    return _update("discriminator", D, optimizer, lambda: d_loss(game, G, D, real, z, alphas))
+    """Update D's weights and statistics; the loss. Raises NonFiniteError, nothing changed then.
+
+    In a game with weight clipping the new weights are clipped at once.
+    """
+    loss = _update("discriminator", D, optimizer, lambda: d_loss(game, G, D, real, z, penalties))
+    if game.d_clip is not None:
+        trained = [p for p in optimizer.params if p.requires_grad]
+        clip_(trained, -game.d_clip, game.d_clip)
+    return loss
 
 
 def generator_update(game: Game, G: Module, D: Module, optimizer: Optimizer, z: Tensor) -> float:
