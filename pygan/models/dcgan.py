@@ -27,8 +27,9 @@ from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.models.norms import get_norm
 from pygan.models.sizes import split_size
+from pygan.nn import Module, ReferenceSequential
 from pygan.nn.checks import whole
-from pygan.nn.module import Module, Sequential
+from pygan.random import Stream
 
 __all__ = ["DCGANDiscriminator", "DCGANGenerator"]
 
@@ -55,7 +56,7 @@ def _plan(
     return (height, wide, channels), shapes
 
 
-class DCGANGenerator(Sequential):
+class DCGANGenerator(ReferenceSequential):
     """z -> picture with values in (-1, 1).
 
     Args:
@@ -63,7 +64,8 @@ class DCGANGenerator(Sequential):
         latent: number of latent values of a sample.
         width: features of the outermost hidden layer.
         norm: a key of `pygan.models.NORMS`.
-        seed: of the initial weights (streams ``init.generator.*``).
+        seed: of the initial weights (streams ``init.generator.*``) and of G's reference latents.
+        reference_size: examples of the reference batch, for the norms that take one.
 
     Shapes: z ``(N, latent)`` -> ``(N, height, width, channels)``.
 
@@ -81,10 +83,12 @@ class DCGANGenerator(Sequential):
         width: int = 64,
         norm: str | None = "batch",
         seed: int = 0,
+        reference_size: int = 64,
     ) -> None:
         rule = get_norm(norm)
         image, shapes = _plan("DCGANGenerator", image_shape, width)
         whole("DCGANGenerator", "latent", latent)
+        whole("DCGANGenerator", "reference_size", reference_size)
         layers: dict[str, Module] = {}
         with nn.init.deferred():
             inner = shapes[0]
@@ -107,6 +111,10 @@ class DCGANGenerator(Sequential):
         super().__init__(layers)
         self.image_shape, self.latent, self.width, self.norm = image, latent, width, norm
         nn.init.dcgan_(self, seed=seed, name="generator")
+        self.keep_reference((reference_size, latent))
+        if self.needs_reference:
+            draw = Stream(seed, "reference.latent")
+            self.set_reference(draw.normal((reference_size, latent)))
 
     def forward(self, z: Tensor) -> Tensor:
         """Pictures (N, height, width, channels) of latents (N, latent)."""
@@ -118,7 +126,7 @@ class DCGANGenerator(Sequential):
         return f"image_shape={self.image_shape}, latent={self.latent}, norm={self.norm!r}"
 
 
-class DCGANDiscriminator(Sequential):
+class DCGANDiscriminator(ReferenceSequential):
     """Picture -> one number: a logit of "real" or a critic's score, as the game takes it.
 
     Args:
@@ -126,6 +134,7 @@ class DCGANDiscriminator(Sequential):
         width: features of the first hidden layer.
         norm: a key of `pygan.models.NORMS`; None where a gradient penalty is used.
         seed: of the initial weights (streams ``init.discriminator.*``).
+        reference_size: examples of the reference batch, for the norms that take one.
 
     Shapes: x ``(N, height, width, channels)`` -> ``(N, 1)``.
 
@@ -141,9 +150,11 @@ class DCGANDiscriminator(Sequential):
         width: int = 64,
         norm: str | None = "batch",
         seed: int = 0,
+        reference_size: int = 64,
     ) -> None:
         rule = get_norm(norm)
         image, shapes = _plan("DCGANDiscriminator", image_shape, width)
+        whole("DCGANDiscriminator", "reference_size", reference_size)
         layers: dict[str, Module] = {}
         with nn.init.deferred():
             channels = image[2]
@@ -163,6 +174,7 @@ class DCGANDiscriminator(Sequential):
         super().__init__(layers)
         self.image_shape, self.width, self.norm = image, width, norm
         nn.init.dcgan_(self, seed=seed, name="discriminator")
+        self.keep_reference((reference_size, *image))
 
     def forward(self, x: Tensor) -> Tensor:
         """One number for each picture, (N, 1), of pictures (N, height, width, channels)."""

@@ -26,8 +26,9 @@ from pygan import nn
 from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.models.norms import get_norm
+from pygan.nn import Module, ReferenceSequential
 from pygan.nn.checks import whole
-from pygan.nn.module import Module, Sequential
+from pygan.random import Stream
 
 __all__ = ["MLPDiscriminator", "MLPGenerator"]
 
@@ -43,7 +44,7 @@ def _sample_shape(who: str, shape: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(whole(who, "each extent of shape", extent) for extent in extents)
 
 
-class MLPGenerator(Sequential):
+class MLPGenerator(ReferenceSequential):
     """z -> a point, or an image with values in (-1, 1).
 
     Args:
@@ -53,7 +54,8 @@ class MLPGenerator(Sequential):
         width: features of each hidden layer.
         depth: number of hidden layers.
         norm: a key of `pygan.models.NORMS`.
-        seed: of the initial weights (streams ``init.generator.*``).
+        seed: of the initial weights (streams ``init.generator.*``) and of G's reference latents.
+        reference_size: examples of the reference batch, for the norms that take one.
 
     Shapes: z ``(N, latent)`` -> ``(N, *shape)``.
 
@@ -72,12 +74,14 @@ class MLPGenerator(Sequential):
         depth: int = 3,
         norm: str | None = None,
         seed: int = 0,
+        reference_size: int = 64,
     ) -> None:
         rule = get_norm(norm)
         sample = _sample_shape("MLPGenerator", shape)
         whole("MLPGenerator", "latent", latent)
         whole("MLPGenerator", "width", width)
         whole("MLPGenerator", "depth", depth)
+        whole("MLPGenerator", "reference_size", reference_size)
         layers: dict[str, Module] = {}
         with nn.init.deferred():
             for i in range(depth):
@@ -94,6 +98,10 @@ class MLPGenerator(Sequential):
         self.sample_shape, self.latent, self.width = sample, latent, width
         self.depth, self.norm = depth, norm
         nn.init.he_(self, seed=seed, name="generator", last="out")
+        self.keep_reference((reference_size, latent))
+        if self.needs_reference:
+            draw = Stream(seed, "reference.latent")
+            self.set_reference(draw.normal((reference_size, latent)))
 
     def forward(self, z: Tensor) -> Tensor:
         """Samples (N, *shape) of latents (N, latent)."""
@@ -105,7 +113,7 @@ class MLPGenerator(Sequential):
         return f"shape={self.sample_shape}, latent={self.latent}, norm={self.norm!r}"
 
 
-class MLPDiscriminator(Sequential):
+class MLPDiscriminator(ReferenceSequential):
     """A point or an image -> one number: a logit of "real" or a score, as the game takes it.
 
     Args:
@@ -114,6 +122,7 @@ class MLPDiscriminator(Sequential):
         depth: number of hidden layers.
         norm: a key of `pygan.models.NORMS`; None where a gradient penalty is used.
         seed: of the initial weights (streams ``init.discriminator.*``).
+        reference_size: examples of the reference batch, for the norms that take one.
 
     Shapes: x ``(N, *shape)`` -> ``(N, 1)``.
 
@@ -130,11 +139,13 @@ class MLPDiscriminator(Sequential):
         depth: int = 3,
         norm: str | None = None,
         seed: int = 0,
+        reference_size: int = 64,
     ) -> None:
         rule = get_norm(norm)
         sample = _sample_shape("MLPDiscriminator", shape)
         whole("MLPDiscriminator", "width", width)
         whole("MLPDiscriminator", "depth", depth)
+        whole("MLPDiscriminator", "reference_size", reference_size)
         layers: dict[str, Module] = {}
         with nn.init.deferred():
             if len(sample) == 3:
@@ -152,6 +163,7 @@ class MLPDiscriminator(Sequential):
         super().__init__(layers)
         self.sample_shape, self.width, self.depth, self.norm = sample, width, depth, norm
         nn.init.he_(self, seed=seed, name="discriminator", slope=_SLOPE, last="out")
+        self.keep_reference((reference_size, *sample))
 
     def forward(self, x: Tensor) -> Tensor:
         """One number for each sample, (N, 1), of samples (N, *shape)."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pygan._suggest import unknown
-from pygan.nn import BatchNorm, Module, SpectralNorm
+from pygan.errors import ConfigError
+from pygan.nn import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    Module,
+    ReferenceBatchNorm,
+    SpectralNorm,
+    VirtualBatchNorm,
+)
 
 __all__ = ["NORMS", "Norm", "get_norm"]
 
@@ -33,11 +43,25 @@ class Norm:
     bias: bool = True
 
 
-#: What ``norm=`` may be.
+def _instance(shape: Shape) -> Module:
+    if math.prod(shape[:-1]) == 1:
+        raise ConfigError(
+            f'norm "instance" needs positions to normalise over, a sample of shape {shape} has one '
+            'for each feature; use "layer"'
+        )
+    return InstanceNorm(shape[-1], affine=True)
+
+
+#: What ``norm=`` may be. "layer" is over the whole sample with one gain a feature, as critics in
+#: Gulrajani et al. 2017: a group norm. A bias before it counts: its mean is not a feature's own.
 NORMS: dict[str | None, Norm] = {
     None: Norm(),
     "batch": Norm(after=lambda shape: BatchNorm(shape[-1]), bias=False),
+    "instance": Norm(after=_instance, bias=False),
+    "layer": Norm(after=lambda shape: GroupNorm(1, shape[-1])),
+    "reference": Norm(after=lambda shape: ReferenceBatchNorm(shape[-1]), bias=False),
     "spectral": Norm(wrap=SpectralNorm),
+    "virtual": Norm(after=lambda shape: VirtualBatchNorm(shape[-1]), bias=False),
 }
 
 

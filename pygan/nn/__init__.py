@@ -8,13 +8,27 @@ inside an update that may still fail.
 from __future__ import annotations
 
 from pygan.nn import init, pending
-from pygan.nn.activations import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from pygan.nn.activations import (
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from pygan.nn.batch_norm import BatchNorm
 from pygan.nn.dropout import Dropout
 from pygan.nn.embedding import Embedding
+from pygan.nn.group_norm import GroupNorm, InstanceNorm, LayerNorm
 from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, Linear, Reshape
 from pygan.nn.module import Buffer, Module, Parameter, Sequential
 from pygan.nn.spectral_norm import SpectralNorm
+from pygan.nn.virtual_batch_norm import (
+    ReferenceBatchNorm,
+    ReferenceSequential,
+    VirtualBatchNorm,
+)
 
 __all__ = [
     "BatchNorm",
@@ -24,17 +38,25 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
+    "InstanceNorm",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "Module",
     "Parameter",
     "ReLU",
+    "ReferenceBatchNorm",
+    "ReferenceSequential",
     "Reshape",
     "Sequential",
     "Sigmoid",
+    "Softmax",
     "Softplus",
     "SpectralNorm",
     "Tanh",
+    "VirtualBatchNorm",
     "init",
     "pending",
 ]

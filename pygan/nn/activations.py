@@ -9,7 +9,7 @@ from pygan._core import Tensor
 from pygan.errors import ConfigError
 from pygan.nn.module import Module
 
-__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = ["LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
 
 class ReLU(Module):
@@ -53,3 +53,27 @@ class Softplus(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return pg.ops.softplus(x)
+
+
+class _AlongAxis(Module):
+    def __init__(self, axis: int = -1) -> None:
+        if isinstance(axis, bool) or not isinstance(axis, int):
+            raise ConfigError(f"{type(self).__name__}: axis must be a whole number, got {axis!r}")
+        self.axis = axis
+
+    def extra_repr(self) -> str:
+        return f"axis={self.axis}"
+
+
+class Softmax(_AlongAxis):
+    """exp(x) / sum exp(x) along an axis, the last one by default."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.softmax(x, self.axis)
+
+
+class LogSoftmax(_AlongAxis):
+    """x - log sum exp(x) along an axis, the last one by default."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.log_softmax(x, self.axis)

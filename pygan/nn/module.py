@@ -68,13 +68,19 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """State of a module that is saved and moved with it, but not trained (running statistics)."""
+    """State of a module that is saved and moved with it, but not trained (running statistics).
 
-    def __init__(self, data: Any) -> None:
+    Args:
+        data: a tensor (its memory is shared) or anything that `pg.tensor` takes (copied).
+        constant: no training changes it (a reference batch), so a moving average copies it.
+    """
+
+    def __init__(self, data: Any, constant: bool = False) -> None:
         super().__init__(_as_tensor(data))
+        self.constant = constant
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
-        return Buffer(pg.tensor(self.detach()))
+        return Buffer(pg.tensor(self.detach()), constant=self.constant)
 
 
 class Module:
@@ -82,6 +88,8 @@ class Module:
 
     # On the class, so that a subclass need not call super().__init__() before it assigns layers.
     training: bool = True
+    # Whether forward takes (x, ref) and returns both (see pygan.nn.virtual_batch_norm).
+    takes_reference: bool = False
 
     def forward(self, *inputs: Any) -> Any:
         """What the module computes."""
@@ -89,6 +97,13 @@ class Module:
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         return self.forward(*inputs, **named)
+
+    def forward_pair(self, x: Tensor, ref: Tensor) -> tuple[Tensor, Tensor]:
+        """Both through the module: together where it takes a reference batch, else one by one."""
+        if self.takes_reference:
+            y, ref = self(x, ref)
+            return y, ref
+        return self(x), self(ref)
 
     # ---------------------------------------------------------------- the tree
 
@@ -250,6 +265,9 @@ class Module:
 class Sequential(Module):
     """Modules one after another: ``Sequential(a, b)(x) == b(a(x))``.
 
+    Called with a reference batch beside x it runs every layer on both and returns both: together
+    through the layers that take one (`pg.nn.VirtualBatchNorm`), one by one through all others.
+
     Args:
         modules: the layers, named "0", "1", ... in state_dict; or one mapping of names to layers.
 
@@ -268,10 +286,18 @@ class Sequential(Module):
                 raise ConfigError(f"Sequential: a layer cannot be called {name!r}")
             setattr(self, name, module)
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def takes_reference(self) -> bool:  # type: ignore[override]
+        return any(module.takes_reference for module in self)
+
+    def forward(self, x: Tensor, ref: Tensor | None = None) -> Any:
+        if ref is None:
+            for module in self:
+                x = module(x)
+            return x
         for module in self:
-            x = module(x)
-        return x
+            x, ref = module.forward_pair(x, ref)
+        return x, ref
 
     def __iter__(self) -> Iterator[Module]:
         return iter([module for _, module in self.named_children()])

@@ -11,7 +11,7 @@ import numpy as np
 import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
-from pygan.nn.module import Module
+from pygan.nn.module import Buffer, Module
 from pygan.optim.base import Params, hyper_array, load_into, named, number
 
 __all__ = ["EMA"]
@@ -35,7 +35,8 @@ class EMA:
     Of a module the average is itself a module, in evaluation mode and without gradients:
     ``ema.module(z)``. Running statistics are averaged like weights: averaged weights make other
     activations than the live ones, and with copied statistics samples score two to three times as
-    far from real images as those of the generator that is averaged. Counters are copied.
+    far from real images as those of the generator that is averaged. Counters and constants (a
+    reference batch) are copied.
 
     Raises:
         ConfigError: a bad decay, or nothing to average.
@@ -48,8 +49,8 @@ class EMA:
         self.warmup = bool(warmup)
         self.updates = 0
         self.module: Module | None = None
-        buffers: list[tuple[str, Tensor]] = []
-        own_buffers: list[Tensor] = []
+        buffers: list[tuple[str, Buffer]] = []
+        own_buffers: list[Buffer] = []
         if isinstance(source, Module):
             self.module = copy.deepcopy(source).eval().requires_grad_(False)
             params = named("EMA", source.named_parameters())
@@ -63,14 +64,14 @@ class EMA:
         self._own = dict(zip(params, self.averages, strict=True))
         for (name, live), own in zip(buffers, own_buffers, strict=True):
             self._own[name] = own
-            if own.dtype.kind == "f":
+            if own.dtype.kind == "f" and not live.constant:
                 self.averages.append(own)
                 self._params.append(live)
             else:
                 self._counters.append((own, live))
 
     def update(self) -> None:
-        """Moves the averages towards the present values, and copies the counters."""
+        """Moves the averages towards the present values, and copies counters and constants."""
         t = self.updates
         decay = min(self.decay, (1 + t) / (10 + t)) if self.warmup else self.decay
         _core.ema_(self.averages, self._params, hyper_array(decay))

@@ -64,8 +64,8 @@ def networks(config: Config, image_shape: tuple[int, int, int]) -> tuple[Module,
             raise unknown(f"{part}.model", name, MODELS)
     make_g = MODELS[config.generator.model][0]
     make_d = MODELS[config.discriminator.model][1]
-    g_settings = _settings(config.generator)
-    d_settings = _settings(config.discriminator)
+    g_settings = _settings(config, config.generator)
+    d_settings = _settings(config, config.discriminator)
     G = make_g(image_shape=image_shape, seed=config.seed, **g_settings)
     D = make_d(image_shape=image_shape, seed=config.seed, **d_settings)
     if config.device != "cpu":
@@ -74,8 +74,9 @@ def networks(config: Config, image_shape: tuple[int, int, int]) -> tuple[Module,
     return G, D
 
 
-def _settings(part: Any) -> dict[str, Any]:
+def _settings(config: Config, part: Any) -> dict[str, Any]:
     settings = dataclasses.asdict(part)
     del settings["model"]
     settings["norm"] = None if settings["norm"] == "none" else settings["norm"]
+    settings["reference_size"] = settings["reference_size"] or config.batch_size
     return settings

@@ -34,12 +34,17 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """The generator: a model's name, the length of its latent vectors, its width and norm."""
+    """The generator: a model's name, the length of its latent vectors, its width and norm.
+
+    ``reference_size`` counts the examples of the reference batch of norm "virtual" or "reference";
+    0: as many as in a batch.
+    """
 
     model: str = "dcgan"
     latent: int = 100
     width: int = 64
     norm: str = "batch"
+    reference_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class DiscriminatorConfig:
     model: str = "dcgan"
     width: int = 64
     norm: str = ""
+    reference_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,8 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "generator.latent": (1, math.inf, "at least 1"),
     "generator.width": (1, math.inf, "at least 1"),
     "discriminator.width": (1, math.inf, "at least 1"),
+    "generator.reference_size": (0, math.inf, "at least 1, or 0 for the batch size"),
+    "discriminator.reference_size": (0, math.inf, "at least 1, or 0 for the batch size"),
 }
 
 

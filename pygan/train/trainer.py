@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 import pygan as pg
 from pygan import Tensor
-from pygan.data import BatchOrder, Dataset, from_array, to_float
+from pygan.data import BatchOrder, Dataset, from_array, permutation, to_float
 from pygan.errors import ConfigError, NonFiniteError, ShapeError
 from pygan.games import Game, NonSaturating
-from pygan.nn import Module
+from pygan.nn import Module, ReferenceSequential
 from pygan.optim import EMA
 from pygan.random import Stream
 from pygan.train import checkpoint, state
@@ -44,7 +44,8 @@ class Trainer:
 
     Args:
         G: latents ``(N, latent)`` -> images ``(N, H, W, C)`` in [-1, 1].
-        D: images -> one row of outputs per image.
+        D: images -> one row of outputs per image. Where it needs a reference batch and has none
+            (`pygan.nn.ReferenceSequential`), it gets training images, chosen by the seed.
         game: what they minimise; None for `pygan.games.NonSaturating`.
         data: a `pygan.data.Dataset`, or an array ``(N, H, W[, C])``, uint8 or float in [-1, 1], of
             which a tenth is held out for scores.
@@ -96,6 +97,7 @@ class Trainer:
         self.latent = _latent(G, latent)
         self.dtype = G.parameters()[0].dtype
         self.device = G.parameters()[0].device
+        self._set_references()
         self._check_shapes()
         self.step = 0
         self.losses: tuple[float, float] | None = None  # of the last step: D's, G's
@@ -158,7 +160,10 @@ class Trainer:
         ]
 
     def _real(self) -> Tensor:
-        images = to_float(self.data.images[self.order.next()])
+        return self._images(self.order.next())
+
+    def _images(self, indices: NDArray[np.int64]) -> Tensor:
+        images = to_float(self.data.images[indices])
         return pg.tensor(images, dtype=self.dtype, device=self.device)
 
     def _latents(self, stream: Stream, count: int) -> Tensor:
@@ -223,6 +228,14 @@ class Trainer:
         """As :meth:`load`, for a checkpoint that was read already; ``where`` names it in errors."""
         for warning in state.restore(self, loaded, where):
             _log.warning("%s", warning)
+
+    def _set_references(self) -> None:
+        """Gives each part of D that still needs a reference batch training images, by the seed."""
+        for part in self.D.modules():
+            if isinstance(part, ReferenceSequential) and part.needs_reference:
+                assert part.reference is not None
+                order = permutation(len(self.data), self.seed, 0, "trainer.reference")
+                part.set_reference(self._images(np.resize(order, part.reference.shape[0])))
 
     def _check_shapes(self) -> None:
         image = self.data.image_shape
