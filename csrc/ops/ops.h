@@ -117,6 +117,24 @@ std::pair<Tensor, Tensor> max_pool2d(const Tensor& x, const Pool& pool);       /
 Tensor take_pixels(const Tensor& x, const Tensor& indices);  // y[n,i,j,c] = x[n, indices, c]
 Tensor put_pixels(const Tensor& y, const Tensor& indices, const Pair& size);  // its adjoint
 
+// resample/: to another extent along one axis, or of images (N, H, W, C); resample/taps.h has the
+// weights
+enum class Filter { nearest, nearest_exact, bilinear, bicubic };
+struct Resampling {
+  Filter filter = Filter::nearest;
+  bool align_corners = false, antialias = false;
+  double scale = 0;  // output pixels an input pixel; 0: the quotient of the extents
+};
+Tensor resample(const Tensor& x, int axis, int64_t size, const Resampling& how);
+Tensor resample_grad(const Tensor& dy, int axis, int64_t size,
+                     const Resampling& how);  // its adjoint; size of x
+Tensor resize(const Tensor& x, const Pair& size, const Resampling& how);
+Tensor upsample(const Tensor& x, const std::pair<double, double>& scale, const Resampling& how);
+
+// pixel_shuffle/: (N, H, W, C r^2) -> (N, H r, W r, C) and back
+Tensor pixel_shuffle(const Tensor& x, int64_t r);
+Tensor pixel_unshuffle(const Tensor& x, int64_t r);
+
 // batch_norm/: over all axes but the last
 struct BatchNormOut {
   Tensor y, mean, var;

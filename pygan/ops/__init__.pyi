@@ -123,6 +123,39 @@ def max_pool2d_with_indices(
 ) -> tuple[Tensor, Tensor]: ...
 def take_pixels(x: Tensor, indices: Tensor) -> Tensor: ...
 def put_pixels(y: Tensor, indices: Tensor, size: Pair) -> Tensor: ...
+def resample(
+    x: Tensor,
+    axis: int,
+    size: int,
+    mode: str = "bilinear",
+    align_corners: bool = False,
+    antialias: bool = False,
+    scale: float | None = None,
+) -> Tensor: ...
+def resample_grad(
+    dy: Tensor,
+    axis: int,
+    size: int,
+    mode: str = "bilinear",
+    align_corners: bool = False,
+    antialias: bool = False,
+    scale: float | None = None,
+) -> Tensor: ...
+def resize(
+    x: Tensor,
+    size: Pair,
+    mode: str = "nearest",
+    align_corners: bool = False,
+    antialias: bool = False,
+) -> Tensor: ...
+def upsample(
+    x: Tensor,
+    scale: float | tuple[float, float],
+    mode: str = "nearest",
+    align_corners: bool = False,
+) -> Tensor: ...
+def pixel_shuffle(x: Tensor, r: int) -> Tensor: ...
+def pixel_unshuffle(x: Tensor, r: int) -> Tensor: ...
 def batch_norm(
     x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> tuple[Tensor, Tensor, Tensor]: ...

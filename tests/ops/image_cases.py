@@ -1,12 +1,15 @@
-"""Cases of pool: windows of every size, stride, padding and dilation that fits."""
+"""Cases of pool, resample and pixel_shuffle."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
 
 from ops.case import Case, Example, random, values
-from pygan.testing.strategies import fill, seeds, sizes, with_layout
+from pygan.reference import resample
+from pygan.testing.strategies import fill, seeds, shapes, sizes, with_layout
 
 ALL = frozenset((0, 1, 2))
 
@@ -98,6 +101,98 @@ def max_and_place(x, **pool):
     return pg.ops.max_pool2d_with_indices(x, **pool)
 
 
+def draw_filter(draw: st.DrawFn, antialias: bool = True) -> dict:
+    mode = draw(st.sampled_from(("nearest", "nearest-exact", "bilinear", "bicubic", "bicubic")))
+    if mode.startswith("nearest"):
+        return {"mode": mode}
+    extra = draw(st.sampled_from(("", "align_corners", "antialias" if antialias else "")))
+    return {"mode": mode, extra: True} if extra else {"mode": mode}
+
+
+def draw_axis(draw: st.DrawFn, limit: int) -> tuple[tuple, int, int, dict]:
+    """A shape, one of its axes, the extent to resample it to, and how."""
+    shape = list(draw(shapes(min_rank=1, limit=limit // 4)))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    how = draw_filter(draw)
+    size = draw(st.sampled_from((1, 2, 3, 4, 7, 13)))
+    if draw(st.booleans()):
+        how["scale"] = draw(st.sampled_from((0.4, 1.0, 1.5, 2.0, 2.3)))
+        shape[axis] = max(shape[axis], 3)
+        size = int(np.floor(shape[axis] * how["scale"]))
+    return tuple(shape), axis, size, how
+
+
+def draw_resample(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape, axis, size, how = draw_axis(draw, limit)
+    return Example(values(draw, (shape,), dtype), {"axis": axis, "size": size, **how})
+
+
+def draw_resample_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape, axis, size, how = draw_axis(draw, limit)
+    small = list(shape)
+    small[axis] = size
+    hyper = {"axis": axis, "size": shape[axis], **how}
+    return Example(values(draw, (tuple(small),), dtype), hyper)
+
+
+def draw_resize(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape = draw_images(draw, (draw(st.integers(1, 7)), draw(st.integers(1, 7))), limit // 4)
+    size = either((draw(st.integers(1, 9)), draw(st.integers(1, 9))))
+    return Example(values(draw, (shape,), dtype), {"size": size, **draw_filter(draw)})
+
+
+def draw_upsample(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape = draw_images(draw, (draw(st.integers(2, 6)), draw(st.integers(2, 6))), limit // 4)
+    scales = st.sampled_from((1, 2, 2, 3, 0.5, 1.4))
+    hyper = {"scale": either((draw(scales), draw(scales))), **draw_filter(draw, antialias=False)}
+    return Example(values(draw, (shape,), dtype), hyper)
+
+
+def draw_shuffle(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    r = draw(st.integers(1, 3))
+    n, h, w, c = (draw(st.integers(1, k)) for k in (2, 4, 4, 5))
+    return Example(values(draw, ((n, h, w, c * r * r),), dtype), {"r": r})
+
+
+def draw_unshuffle(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    r = draw(st.integers(1, 3))
+    n, h, w, c = (draw(st.integers(1, k)) for k in (2, 4, 4, 5))
+    return Example(values(draw, ((n, h * r, w * r, c),), dtype), {"r": r})
+
+
+def absolute_matrices(sides: Callable) -> Callable:
+    """The scale of an op that is a matrix A along each axis: |A| |x|, for bicubic has negative
+    weights. ``sides(x, **hyper)``: its (axis, A), x an input or what dx is like."""
+
+    def scale(order: int, *args: np.ndarray, **hyper: object) -> list[float]:
+        x, given = args[-1], np.abs(args[0])
+        for axis, a in sides(x, **hyper):
+            a = np.abs(a.T if order == 1 else a)
+            given = np.moveaxis(np.tensordot(a, given, (1, axis)), 0, axis)
+        largest = float(given.max(initial=0.0))
+        return [largest, 0.0] if order == 2 else [largest]
+
+    return scale
+
+
+def axis_of(x: np.ndarray, axis: int, size: int, **how: object) -> list:
+    return [(axis, resample.matrix(x.shape[axis], size, **how))]
+
+
+def axis_of_grad(x: np.ndarray, axis: int, size: int, **how: object) -> list:
+    return [(axis, resample.matrix(size, x.shape[axis], **how).T)]
+
+
+def sides_of_resize(x: np.ndarray, size: object, **how: object) -> list:
+    pair = resample._pair(size)
+    return [(i + 1, resample.matrix(x.shape[i + 1], pair[i], **how)) for i in (0, 1)]
+
+
+def sides_of_upsample(x: np.ndarray, scale: object, **how: object) -> list:
+    sides = enumerate(resample._pair(scale), 1)
+    return [(i, resample.matrix(x.shape[i], int(x.shape[i] * s), scale=s, **how)) for i, s in sides]
+
+
 OVERLAPPING = {"kernel_size": 3, "stride": 2, "padding": 1}
 
 CASES = [
@@ -125,4 +220,20 @@ CASES = [
     ),
     Case("take_pixels", draw_take, exact=ALL),
     Case("put_pixels", draw_put, exact=ALL),
+    Case(
+        "resample",
+        draw_resample,
+        scale=absolute_matrices(axis_of),
+        big=lambda: Example((random((5, 33, 31, 35)),), {"axis": 1, "size": 50, "mode": "bicubic"}),
+    ),
+    Case(
+        "resample_grad",
+        draw_resample_grad,
+        scale=absolute_matrices(axis_of_grad),
+        big=lambda: Example((random((5, 33, 31, 35)),), {"axis": 2, "size": 50, "antialias": True}),
+    ),
+    Case("resize", draw_resize, scale=absolute_matrices(sides_of_resize), composite=True),
+    Case("upsample", draw_upsample, scale=absolute_matrices(sides_of_upsample), composite=True),
+    Case("pixel_shuffle", draw_shuffle, exact=ALL, composite=True),
+    Case("pixel_unshuffle", draw_unshuffle, exact=ALL, composite=True),
 ]

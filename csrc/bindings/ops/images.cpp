@@ -1,5 +1,6 @@
 // pygan.ops: pooling, resampling and padding of images.
 #include "bindings/ops/bind.h"
+#include "core/error.h"
 
 namespace pygan::bindings {
 namespace {
@@ -93,8 +94,116 @@ Errors: ShapeError where N or C differ or an index is outside the image.)");
 With the indices of a max_pool2d it is max-unpooling, where windows overlap their sum.)");
 }
 
+ops::Resampling to_resampling(const char* op, const std::string& mode, bool align_corners,
+                              bool antialias, const std::optional<double>& scale = {}) {
+  ops::Resampling how;
+  if (mode == "nearest")
+    how.filter = ops::Filter::nearest;
+  else if (mode == "nearest-exact")
+    how.filter = ops::Filter::nearest_exact;
+  else if (mode == "bilinear")
+    how.filter = ops::Filter::bilinear;
+  else if (mode == "bicubic")
+    how.filter = ops::Filter::bicubic;
+  else
+    throw ConfigError(std::string(op) + ": unknown mode \"" + mode +
+                      "\": use nearest, nearest-exact, bilinear or bicubic");
+  how.align_corners = align_corners;
+  how.antialias = antialias;
+  if (scale && !(*scale > 0))
+    throw ConfigError(std::string(op) + ": scale must be positive, got " + std::to_string(*scale));
+  how.scale = scale.value_or(0);
+  return how;
+}
+
+std::pair<double, double> to_scale(const py::object& scale) {
+  try {
+    if (!py::isinstance<py::sequence>(scale)) {
+      const auto s = scale.cast<double>();
+      return {s, s};
+    }
+    return scale.cast<std::pair<double, double>>();
+  } catch (const py::cast_error&) {
+    throw ConfigError("upsample: scale must be a number or (height, width), got " +
+                      py::repr(scale).cast<std::string>());
+  }
+}
+
+void bind_resample(py::module_& m) {
+  m.def(
+      "resample",
+      [](const Tensor& x, int axis, int64_t size, const std::string& mode, bool align_corners,
+         bool antialias, const std::optional<double>& scale) {
+        const auto how = to_resampling("resample", mode, align_corners, antialias, scale);
+        return released([&] { return ops::resample(x, axis, size, how); });
+      },
+      py::arg("x"), py::arg("axis"), py::arg("size"), py::arg("mode") = "bilinear",
+      py::arg("align_corners") = false, py::arg("antialias") = false, py::arg("scale") = py::none(),
+      R"(x resampled to `size` elements along one axis: y[o] = sum_i A[o,i] x[i], see resize.
+
+scale: output elements an input element, where that is not size / extent.)");
+  m.def(
+      "resample_grad",
+      [](const Tensor& dy, int axis, int64_t size, const std::string& mode, bool align_corners,
+         bool antialias, const std::optional<double>& scale) {
+        const auto how = to_resampling("resample_grad", mode, align_corners, antialias, scale);
+        return released([&] { return ops::resample_grad(dy, axis, size, how); });
+      },
+      py::arg("dy"), py::arg("axis"), py::arg("size"), py::arg("mode") = "bilinear",
+      py::arg("align_corners") = false, py::arg("antialias") = false, py::arg("scale") = py::none(),
+      "The adjoint of resample: x[i] = sum_o A[o,i] dy[o], for an x of `size` elements.");
+  m.def(
+      "resize",
+      [](const Tensor& x, const py::object& size, const std::string& mode, bool align_corners,
+         bool antialias) {
+        const Pair s = to_pair("resize", "size", size);
+        const auto how = to_resampling("resize", mode, align_corners, antialias);
+        return released([&] { return ops::resize(x, s, how); });
+      },
+      py::arg("x"), py::arg("size"), py::arg("mode") = "nearest", py::arg("align_corners") = false,
+      py::arg("antialias") = false,
+      R"(Images of another size: x (N, H, W, C) -> (N, *size, C); up and down. Conventions are PyTorch's.
+
+mode: "nearest" (pixel floor(o H / H')), "nearest-exact" (floor((o + 1/2) H / H'), as Pillow),
+"bilinear", "bicubic" (Keys 1981, a = -3/4). Pixel centres lie at half-integers; with align_corners
+the corner pixels' centres are kept instead. antialias (bilinear, bicubic): the filter is widened by
+the factor of a reduction, as Pillow does, and a = -1/2.
+Errors: ShapeError for a size below 1, ConfigError for settings that contradict each other.)");
+  m.def(
+      "upsample",
+      [](const Tensor& x, const py::object& scale, const std::string& mode, bool align_corners) {
+        const auto s = to_scale(scale);
+        const auto how = to_resampling("upsample", mode, align_corners, false);
+        return released([&] { return ops::upsample(x, s, how); });
+      },
+      py::arg("x"), py::arg("scale"), py::arg("mode") = "nearest", py::arg("align_corners") = false,
+      R"(Images enlarged by `scale`, a number or (height, width): (N, H, W, C) -> (N, H', W', C),
+H' = floor(H scale). Pixel centres follow `scale` itself, as PyTorch's interpolate(scale_factor=...)
+has them, modes are those of resize.)");
+  m.def(
+      "pixel_shuffle",
+      [](const Tensor& x, int64_t r) { return released([&] { return ops::pixel_shuffle(x, r); }); },
+      py::arg("x"), py::arg("r"),
+      R"(Channels to pixels (Shi et al. 2016): x (N, H, W, C r^2) -> (N, H r, W r, C).
+
+y[n, h r + i, w r + j, c] = x[n, h, w, c r^2 + i r + j], PyTorch's order of channels.
+Errors: ShapeError where r^2 does not divide the channels.)");
+  m.def(
+      "pixel_unshuffle",
+      [](const Tensor& x, int64_t r) {
+        return released([&] { return ops::pixel_unshuffle(x, r); });
+      },
+      py::arg("x"), py::arg("r"),
+      R"(Pixels to channels, the inverse of pixel_shuffle: x (N, H r, W r, C) -> (N, H, W, C r^2).
+
+Errors: ShapeError where r does not divide H and W.)");
+}
+
 }  // namespace
 
-void bind_images(py::module_& m) { bind_pool(m); }
+void bind_images(py::module_& m) {
+  bind_pool(m);
+  bind_resample(m);
+}
 
 }  // namespace pygan::bindings
