@@ -215,7 +215,7 @@ class Game:
             raise ConfigError(
                 f"{self.name}: a discriminator with norm={norm!r} cannot have a gradient penalty "
                 f"({kinds}), because its output for one sample depends on the other samples; "
-                "use norm=None"
+                'use norm=None, or one that keeps samples apart: "layer", "instance", "virtual"'
             )
 
     def settings(self) -> dict[str, Any]:

@@ -15,8 +15,9 @@ op ``f`` is up to three functions of a few lines, the formula in the first one's
 That is all a double backward is: the first backward is itself a function, and gets a vjp. Where f
 is linear, L is linear in dy and does not depend on x: ddy = f(ddx), dx = 0. Where f is bilinear
 (matmul, convolutions), ``ddy = f(ddx, w) + f(x, ddw)``, and dx, dw are f's own vjp with one factor
-replaced. Nothing here is needed for order three and up: in the engine a vjp is made of operations,
-so its derivatives come free.
+replaced. Where no short formula is at hand, forward mode gives it (`pygan.reference.dual`). Nothing
+here is needed for order three and up: in the engine a vjp is made of operations, so its derivatives
+come free.
 
 Names: ``dy`` is a cotangent, ``ddx`` the cotangent of a dx. Arithmetic stays in the dtype of the
 inputs (float64 in, float64 out: that is what tests call the truth). Images are (N, H, W, C). At
