@@ -19,6 +19,9 @@ replaced. Where no short formula is at hand, forward mode gives it (`pygan.refer
 here is needed for order three and up: in the engine a vjp is made of operations, so its derivatives
 come free.
 
+`pygan.reference.tape` puts these functions on a tape of about a hundred lines: backpropagation, and
+a double backward by exactly the step above. examples/numpy_gan.py trains a GAN on it.
+
 Names: ``dy`` is a cotangent, ``ddx`` the cotangent of a dx. Arithmetic stays in the dtype of the
 inputs (float64 in, float64 out: that is what tests call the truth). Images are (N, H, W, C). At
 kinks: relu's mask is x > 0, ties of max go to the first, norm'(0) = 0. NaN passes through.
