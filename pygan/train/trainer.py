@@ -140,7 +140,7 @@ class Trainer:
             with _Draws(self):
                 real = self._real()
                 z = self._latents(self.streams["trainer.latent"], self.batch_size)
-                penalties = self._due(self.step * self.game.n_critic + i)
+                penalties = self._due(self.step * self.game.n_critic + i, real.shape)
                 loss_d = discriminator_update(
                     self.game, self.G, self.D, self.opt_d, real, z, penalties
                 )
@@ -152,12 +152,13 @@ class Trainer:
         self.losses = (loss_d, loss_g)
         return self.losses
 
-    def _due(self, update: int) -> list[Due]:
+    def _due(self, update: int, shape: tuple[int, ...]) -> list[Due]:
         """The penalties of D's update number ``update``, from 0, each with its draws."""
-        stream, shape = self.streams["trainer.alpha"], (self.batch_size, *self.data.image_shape)
-        return [
-            (p, p.draws(stream, shape, self.dtype)) for p in self.game.penalties if p.due(update)
-        ]
+        stream, due = (
+            self.streams["trainer.alpha"],
+            [p for p in self.game.penalties if p.due(update)],
+        )
+        return [(p, p.draws(stream, shape, self.dtype)) for p in due]
 
     def _real(self) -> Tensor:
         return self._images(self.order.next())
