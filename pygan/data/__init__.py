@@ -31,6 +31,7 @@ __all__ = [
     "CLASSES",
     "POINTS",
     "BatchOrder",
+    "Data",
     "Dataset",
     "Points",
     "adapt",
@@ -48,6 +49,9 @@ __all__ = [
     "to_float",
     "to_uint8",
 ]
+
+#: What a trainer trains on.
+Data = Dataset | Points
 
 Loader = Callable[[Path, tuple[int, int], int | None], Dataset]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -52,10 +53,27 @@ class Dataset:
                 f"images are {self.images.shape[1:]}, held_out is {self.held_out.shape[1:]}"
             )
 
+    #: What one sample is called, in the plural.
+    unit: ClassVar[str] = "images"
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """``(H, W, C)``."""
         return self.images.shape[1:]
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """``(H, W, C)``: what the images share with other data, see `pygan.data.Points`."""
+        return self.image_shape
+
+    @property
+    def training(self) -> np.ndarray:
+        """The images to train on."""
+        return self.images
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """The training images ``indices`` as networks see them: float32 in [-1, 1]."""
+        return to_float(self.images[indices])
 
     def __len__(self) -> int:
         """The number of training images."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +62,22 @@ class Points:
             _check_plane("centres", self.centres)
             _check_sigma("Points", self.sigma)
 
+    #: What one sample is called, in the plural.
+    unit: ClassVar[str] = "points"
+
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """``(2,)``."""
         return self.points.shape[1:]
+
+    @property
+    def training(self) -> NDArray[np.float32]:
+        """The points to train on."""
+        return self.points
+
+    def batch(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The training points ``indices``, which networks see as they are."""
+        return self.points[indices]
 
     def __len__(self) -> int:
         """The number of training points."""

@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pygan as pg
 from pygan import data as pygan_data
 from pygan._suggest import unknown
-from pygan.data import Dataset
+from pygan.data import POINTS, Data
 from pygan.errors import ConfigError, DeviceError
 from pygan.games import Game
 from pygan.models import nearest_sizes, supported_size
 from pygan.nn import Module
 from pygan.train.config import Config
 
-__all__ = ["MODELS", "check_device", "dataset", "game", "networks"]
+__all__ = ["MODELS", "Model", "check_device", "dataset", "game", "networks"]
 
-#: What ``generator.model`` and ``discriminator.model`` may be: generator, discriminator.
-MODELS: dict[str, tuple[Callable[..., Module], Callable[..., Module]]] = {
-    "dcgan": (pg.models.DCGANGenerator, pg.models.DCGANDiscriminator),
+
+@dataclass(frozen=True)
+class Model:
+    """A family of networks.
+
+    Args:
+        generator, discriminator: take the shape of one sample first, then their settings.
+        fits: raises ConfigError for a shape of samples that they cannot have; None: any will do.
+    """
+
+    generator: Callable[..., Module]
+    discriminator: Callable[..., Module]
+    fits: Callable[[tuple[int, ...]], None] | None = None
+
+
+def _fits_dcgan(shape: tuple[int, ...]) -> None:
+    if len(shape) == 1:
+        raise ConfigError(
+            "model 'dcgan' is for images; for points take generator.model=mlp and "
+            "discriminator.model=mlp"
+        )
+    height, width = shape[:2]
+    if not supported_size(height, width):
+        near = " or ".join(f"{h}x{w}" for h, w in nearest_sizes(height, width))
+        raise ConfigError(
+            f"data.image_size {height}x{width} does not work; the nearest that do: {near} "
+            "(each side must be 4, 5, 6 or 7 times the same power of two, at least 2)"
+        )
+
+
+#: What ``generator.model`` and ``discriminator.model`` may be.
+MODELS: dict[str, Model] = {
+    "dcgan": Model(pg.models.DCGANGenerator, pg.models.DCGANDiscriminator, _fits_dcgan),
+    "mlp": Model(pg.models.MLPGenerator, pg.models.MLPDiscriminator),
 }
 
 
@@ -34,19 +65,19 @@ def check_device(device: str) -> None:
         raise DeviceError(f"device {device!r} cannot be used: {error}; try --device cpu") from None
 
 
-def dataset(config: Config) -> Dataset:
-    """The images of a configuration, at its size.
+def dataset(config: Config) -> Data:
+    """The images of a configuration, at its size, or the points that it names.
+
+    Named points are seed 0's whatever the configuration's seed, so that runs of several seeds are
+    scored on one set, as those on images are.
 
     Raises ConfigError for a size that the networks cannot make, before a single file is decoded,
     and DataError for images that cannot be used.
     """
+    if config.data.name in POINTS:
+        return POINTS[config.data.name]()
     height, width = config.data.image_size
-    if not supported_size(height, width):
-        near = " or ".join(f"{h}x{w}" for h, w in nearest_sizes(height, width))
-        raise ConfigError(
-            f"data.image_size {height}x{width} does not work; the nearest that do: {near} "
-            "(each side must be 4, 5, 6 or 7 times the same power of two, at least 2)"
-        )
+    _check_models(config, (height, width, 1))
     return pygan_data.load(config.data.path or None, image_size=(height, width))
 
 
@@ -56,26 +87,35 @@ def game(config: Config) -> Game:
     return pg.games.get(config.game["name"], **settings)
 
 
-def networks(config: Config, image_shape: tuple[int, int, int]) -> tuple[Module, Module]:
-    """Freshly initialised generator and discriminator; the seed decides every weight."""
-    for part in ("generator", "discriminator"):
-        name = getattr(config, part).model
-        if name not in MODELS:
-            raise unknown(f"{part}.model", name, MODELS)
-    make_g = MODELS[config.generator.model][0]
-    make_d = MODELS[config.discriminator.model][1]
-    g_settings = _settings(config, config.generator)
-    d_settings = _settings(config, config.discriminator)
-    G = make_g(image_shape=image_shape, seed=config.seed, **g_settings)
-    D = make_d(image_shape=image_shape, seed=config.seed, **d_settings)
+def networks(config: Config, sample_shape: tuple[int, ...]) -> tuple[Module, Module]:
+    """Freshly initialised generator and discriminator; the seed decides every weight.
+
+    Raises ConfigError: a model that is unknown, or that cannot make samples of this shape.
+    """
+    _check_models(config, sample_shape)
+    g_settings, d_settings = _settings(config, "generator"), _settings(config, "discriminator")
+    G = MODELS[config.generator.model].generator(sample_shape, seed=config.seed, **g_settings)
+    D = MODELS[config.discriminator.model].discriminator(
+        sample_shape, seed=config.seed, **d_settings
+    )
     if config.device != "cpu":
         G.to(config.device)
         D.to(config.device)
     return G, D
 
 
-def _settings(config: Config, part: Any) -> dict[str, Any]:
-    settings = dataclasses.asdict(part)
+def _check_models(config: Config, sample_shape: tuple[int, ...]) -> None:
+    for part in ("generator", "discriminator"):
+        name = getattr(config, part).model
+        if name not in MODELS:
+            raise unknown(f"{part}.model", name, MODELS)
+        fits = MODELS[name].fits
+        if fits is not None:
+            fits(sample_shape)
+
+
+def _settings(config: Config, part: str) -> dict[str, Any]:
+    settings = dict(config.to_dict()[part])
     del settings["model"]
     settings["norm"] = None if settings["norm"] == "none" else settings["norm"]
     settings["reference_size"] = settings["reference_size"] or config.batch_size

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from pygan._suggest import unknown
 from pygan.errors import ConfigError
 from pygan.train import toml
 
@@ -37,12 +38,14 @@ class GeneratorConfig:
     """The generator: a model's name, the length of its latent vectors, its width and norm.
 
     ``reference_size`` counts the examples of the reference batch of norm "virtual" or "reference";
-    0: as many as in a batch.
+    0: as many as in a batch. ``depth`` is the number of hidden layers of an MLP; a DCGAN's follows
+    from the images' size.
     """
 
     model: str = "dcgan"
     latent: int = 100
     width: int = 64
+    depth: int = 3
     norm: str = "batch"
     reference_size: int = 0
 
@@ -53,14 +56,19 @@ class DiscriminatorConfig:
 
     model: str = "dcgan"
     width: int = 64
+    depth: int = 3
     norm: str = ""
     reference_size: int = 0
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """The images: a path, "" for the embedded ones; the size (height, width) to bring them to."""
+    """The data: "images", or a named distribution of points in the plane (`pygan.data.POINTS`).
 
+    Of images the path, "" for the embedded ones, and the size (height, width) to bring them to.
+    """
+
+    name: str = "images"
     path: str = ""
     image_size: tuple[int, int] = (28, 28)
 
@@ -91,12 +99,26 @@ class Config:
     game: Table = field(default_factory=lambda: {"name": "non-saturating"})
 
     def to_dict(self) -> Table:
-        """Plain nested values, for JSON and TOML."""
-        return dict(_plain(dataclasses.asdict(self)))
+        """Plain nested values, for JSON and TOML, of the settings that apply."""
+        table: Table = dict(_plain(dataclasses.asdict(self)))
+        for path, (key, values) in _APPLIES.items():
+            section, _, name = path.partition(".")
+            if _lookup(self, key) not in values:
+                del table[section][name]
+        return table
 
     def to_toml(self) -> str:
         """The recipe that gives exactly this configuration."""
         return toml.dumps(self.to_dict())
+
+
+#: Settings that apply only where another one has one of some values.
+_APPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "data.path": ("data.name", ("images",)),
+    "data.image_size": ("data.name", ("images",)),
+    "generator.depth": ("generator.model", ("mlp",)),
+    "discriminator.depth": ("discriminator.model", ("mlp",)),
+}
 
 
 #: What each number must satisfy, and how to say so.
@@ -111,9 +133,11 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "checkpoint_every": (1, math.inf, "at least 1"),
     "generator.latent": (1, math.inf, "at least 1"),
     "generator.width": (1, math.inf, "at least 1"),
+    "generator.depth": (1, 1000, "from 1 to 1000"),
     "discriminator.width": (1, math.inf, "at least 1"),
     "generator.reference_size": (0, math.inf, "at least 1, or 0 for the batch size"),
     "discriminator.reference_size": (0, math.inf, "at least 1, or 0 for the batch size"),
+    "discriminator.depth": (1, 1000, "from 1 to 1000"),
 }
 
 
@@ -145,6 +169,7 @@ def resolve(table: Mapping[str, Any]) -> Config:
     cannot work, or a game and a norm that exclude each other.
     """
     from pygan import games
+    from pygan.data import POINTS
 
     given = dict(table)
     if isinstance(given.get("game"), str):
@@ -156,9 +181,12 @@ def resolve(table: Mapping[str, Any]) -> Config:
     if not isinstance(name, str):
         raise ConfigError(f"game.name must be a string, not {_shown(name)}")
     defaults = {"name": name, **_plain(games.get(name).settings())}
-    known = [*_flat(Config().to_dict(), skip="game"), *_flat({"game": defaults})]
+    known = [*_flat(dataclasses.asdict(Config()), skip="game"), *_flat({"game": defaults})]
     game_settings = _merge(defaults, game_table, "game", known)
     config: Config = _build(Config, given, "", known)
+    if config.data.name not in ("images", *POINTS):
+        raise unknown("data.name", config.data.name, ("images", *POINTS))
+    _check_applies(config, given)
     for path, (low, high, text) in _LIMITS.items():
         value = _lookup(config, path)
         if not low <= value <= high:
@@ -176,6 +204,18 @@ def resolve(table: Mapping[str, Any]) -> Config:
         game={"name": name, **_plain(game.settings())},
         discriminator=dataclasses.replace(config.discriminator, norm=norm),
     )
+
+
+def _check_applies(config: Config, given: Mapping[str, Any]) -> None:
+    """Refuses settings that would have no effect: whoever sets them expects one."""
+    for path, (key, values) in _APPLIES.items():
+        section, _, name = path.partition(".")
+        value = _lookup(config, key)
+        if value not in values and name in given.get(section, {}):
+            raise ConfigError(
+                f"{path} has no meaning with {key} = {_shown(value)}, only with "
+                f"{' or '.join(map(repr, values))}; leave out the one or change the other"
+            )
 
 
 def override(table: Mapping[str, Any], settings: Sequence[str]) -> Table:

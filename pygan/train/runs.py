@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pygan.data import Dataset
+from pygan.data import Data
 from pygan.errors import CheckpointError, ConfigError
 from pygan.nn import Module
 from pygan.optim import EMA
@@ -65,7 +65,7 @@ def start(
     # is a slip of the keyboard that memory would not survive.
     if config.batch_size > max(len(data), 1024):
         raise ConfigError(
-            f"batch_size {config.batch_size} is more than the {len(data)} images to train on; "
+            f"batch_size {config.batch_size} is more than the {len(data)} {data.unit} to train on; "
             f"try --set batch_size={min(64, len(data))}"
         )
     trainer = _trainer(config, data)
@@ -141,12 +141,12 @@ def generator(where: str, warn: Warn) -> tuple[Module, Checkpoint, RunDirectory]
         raise CheckpointError(f"{directory.path} has no checkpoint yet; resume it first")
     saved, about = loaded.state.get("config"), loaded.state.get("data")
     shape = about.get("shape") if isinstance(about, dict) else None
-    if not isinstance(saved, dict) or not isinstance(shape, list) or len(shape) != 4:
+    if not isinstance(saved, dict) or not isinstance(shape, list) or len(shape) not in (2, 4):
         raise CheckpointError(
             f"checkpoint {path} was made by a program with networks of its own; sample it there"
         )
     config = resolve(saved)
-    G, _ = build.networks(config, (shape[1], shape[2], shape[3]))
+    G, _ = build.networks(config, tuple(shape[1:]))
     average = EMA(G, config.ema_decay)
     prefix = "ema/"
     arrays = {k.removeprefix(prefix): v for k, v in loaded.tensors.items() if k.startswith(prefix)}
@@ -160,8 +160,8 @@ def generator(where: str, warn: Warn) -> tuple[Module, Checkpoint, RunDirectory]
     return average.module, loaded, directory
 
 
-def _trainer(config: Config, data: Dataset) -> Trainer:
-    G, D = build.networks(config, data.image_shape)
+def _trainer(config: Config, data: Data) -> Trainer:
+    G, D = build.networks(config, data.sample_shape)
     trainer = Trainer(
         G,
         D,

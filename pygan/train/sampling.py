@@ -1,6 +1,8 @@
-"""Images from a generator: the same k first ones, whatever number is asked for."""
+"""Samples of a generator: the same k first ones, whatever number is asked for."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,18 @@ __all__ = ["generate", "sample"]
 _CHUNK = 64  # latents run at once
 
 
-def sample(G: Module, count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Images of a generator that knows its ``latent``: uint8 ``(count, H, W, C)``.
+def sample(G: Module, count: int, seed: int = 0) -> NDArray[Any]:
+    """Samples of a generator that knows its ``latent``.
+
+    Images are uint8 ``(count, H, W, C)``, points float32 ``(count, 2)``.
 
     Raises ConfigError: ``count`` < 1. NonFiniteError: the generator makes NaN.
     """
     return generate(G, Stream(seed, "sample.latent"), count, G.latent)  # type: ignore[attr-defined]
 
 
-def generate(G: Module, stream: Stream, count: int, latent: int) -> NDArray[np.uint8]:
-    """``count`` images of ``G`` (in evaluation mode) from one draw of ``stream``."""
+def generate(G: Module, stream: Stream, count: int, latent: int) -> NDArray[Any]:
+    """``count`` samples of ``G`` (in evaluation mode) from one draw of ``stream``."""
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ConfigError(f"the number of samples must be a whole number >= 1, not {count!r}")
     first = G.parameters()[0]
@@ -39,5 +43,5 @@ def generate(G: Module, stream: Stream, count: int, latent: int) -> NDArray[np.u
             out = G(pg.tensor(z[i : i + _CHUNK], device=first.device)).numpy()
             if not np.isfinite(out).all():
                 raise NonFiniteError("the generator makes values that are not finite")
-            parts.append(to_uint8(out))
+            parts.append(to_uint8(out) if out.ndim == 4 else out.astype(np.float32))
     return np.concatenate(parts)[:count]

@@ -1,4 +1,4 @@
-"""Trainer: two networks, a game and images, and the whole state of training them."""
+"""Trainer: two networks, a game and data, and the whole state of training them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 import pygan as pg
 from pygan import Tensor
-from pygan.data import BatchOrder, Dataset, from_array, permutation, to_float
+from pygan.data import (
+    BatchOrder,
+    Data,
+    Dataset,
+    Points,
+    from_array,
+    from_points,
+    permutation,
+)
 from pygan.errors import ConfigError, NonFiniteError, ShapeError
 from pygan.games import Game, NonSaturating
 from pygan.nn import Module, ReferenceSequential
@@ -43,14 +51,15 @@ class Trainer:
     steps are N steps, a save, a load and M steps, to the bit.
 
     Args:
-        G: latents ``(N, latent)`` -> images ``(N, H, W, C)`` in [-1, 1].
-        D: images -> one row of outputs per image. Where it needs a reference batch and has none
-            (`pygan.nn.ReferenceSequential`), it gets training images, chosen by the seed.
+        G: latents ``(N, latent)`` -> images ``(N, H, W, C)`` in [-1, 1], or points ``(N, 2)``.
+        D: images or points -> one row of outputs for each. Where it needs a reference batch and has
+            none (`pygan.nn.ReferenceSequential`), it gets training samples, chosen by the seed.
         game: what they minimise; None for `pygan.games.NonSaturating`.
-        data: a `pygan.data.Dataset`, or an array ``(N, H, W[, C])``, uint8 or float in [-1, 1], of
-            which a tenth is held out for scores.
-        batch_size: real images (and fakes) an update; at least 1.
-        seed: of everything that training draws: latents, coefficients, order of the images. (The
+        data: a `pygan.data.Dataset` or `pygan.data.Points`; or an array of images
+            ``(N, H, W[, C])``, uint8 or float in [-1, 1], or of points ``(N, 2)``, float, of which
+            a tenth is held out for scores.
+        batch_size: real samples (and fakes) an update; at least 1.
+        seed: of everything that training draws: latents, coefficients, order of the data. (The
             networks' own seeds made their initial weights.)
         ema_decay: of the average of G's weights that samples and scores are taken from.
         latent: length of a latent vector; None: ``G.latent``.
@@ -61,7 +70,7 @@ class Trainer:
 
     Raises:
         ConfigError, ShapeError, DTypeError, DataError: arguments that do not fit together. G and D
-        are run once, on one image, to find that out before training.
+        are run once, on one sample, to find that out before training.
     """
 
     def __init__(
@@ -70,7 +79,7 @@ class Trainer:
         D: Module,
         *,
         game: Game | None = None,
-        data: Dataset | NDArray[Any],
+        data: Data | NDArray[Any],
         batch_size: int = 64,
         seed: int = 0,
         ema_decay: float = 0.999,
@@ -92,7 +101,7 @@ class Trainer:
             )
         self.G, self.D = G, D
         self.game = NonSaturating() if game is None else game
-        self.data = data if isinstance(data, Dataset) else from_array(data)
+        self.data = _data(data)
         self.batch_size, self.seed = batch_size, seed
         self.latent = _latent(G, latent)
         self.dtype = G.parameters()[0].dtype
@@ -161,11 +170,10 @@ class Trainer:
         return [(p, p.draws(stream, shape, self.dtype)) for p in due]
 
     def _real(self) -> Tensor:
-        return self._images(self.order.next())
+        return self._batch(self.order.next())
 
-    def _images(self, indices: NDArray[np.int64]) -> Tensor:
-        images = to_float(self.data.images[indices])
-        return pg.tensor(images, dtype=self.dtype, device=self.device)
+    def _batch(self, indices: NDArray[np.int64]) -> Tensor:
+        return pg.tensor(self.data.batch(indices), dtype=self.dtype, device=self.device)
 
     def _latents(self, stream: Stream, count: int) -> Tensor:
         z = stream.normal((count, self.latent), self.dtype)
@@ -173,23 +181,24 @@ class Trainer:
 
     # Samples and scores
 
-    def sample(self, count: int, seed: int = 0) -> NDArray[np.uint8]:
-        """Images of the averaged generator: uint8 ``(count, H, W, C)``.
+    def sample(self, count: int, seed: int = 0) -> NDArray[Any]:
+        """Samples of the averaged generator: images uint8 ``(count, H, W, C)``, or points float32
+        ``(count, 2)``.
 
         The first k of them are the same for every ``count`` >= k. Raises NonFiniteError where the
         generator makes NaN.
         """
         return self._sample(Stream(seed, "sample.latent"), count)
 
-    def fixed_samples(self, count: int) -> NDArray[np.uint8]:
-        """The samples that grids and scores show: the same latents at every step of every run.
+    def fixed_samples(self, count: int) -> NDArray[Any]:
+        """The samples that pictures and scores show: the same latents at every step of every run.
 
         A score of 1,000 samples moves by a few units with the latents that are drawn (it sees the
         mean brightness of the set, for one), so runs are compared on the same ones.
         """
         return self._sample(Stream(0, "trainer.score"), count)
 
-    def _sample(self, stream: Stream, count: int) -> NDArray[np.uint8]:
+    def _sample(self, stream: Stream, count: int) -> NDArray[Any]:
         assert self.ema.module is not None
         try:
             return generate(self.ema.module, stream, count, self.latent)
@@ -231,15 +240,15 @@ class Trainer:
             _log.warning("%s", warning)
 
     def _set_references(self) -> None:
-        """Gives each part of D that still needs a reference batch training images, by the seed."""
+        """Gives each part of D that still needs a reference batch training samples, by the seed."""
         for part in self.D.modules():
             if isinstance(part, ReferenceSequential) and part.needs_reference:
                 assert part.reference is not None
                 order = permutation(len(self.data), self.seed, 0, "trainer.reference")
-                part.set_reference(self._images(np.resize(order, part.reference.shape[0])))
+                part.set_reference(self._batch(np.resize(order, part.reference.shape[0])))
 
     def _check_shapes(self) -> None:
-        image = self.data.image_shape
+        expected = self.data.sample_shape
         modes = [(m, m.training) for network in (self.G, self.D) for m in network.modules()]
         self.G.eval()
         self.D.eval()
@@ -247,14 +256,16 @@ class Trainer:
             with pg.no_grad():
                 z = np.zeros((1, self.latent), self.dtype)
                 fake = self.G(pg.tensor(z, device=self.device))
-                if fake.shape != (1, *image):
+                if fake.shape != (1, *expected):
+                    order = " (height, width, channels)" if len(expected) == 3 else ""
                     raise ShapeError(
-                        f"G makes images {fake.shape[1:]} (height, width, channels), "
-                        f"the data has {image}"
+                        f"G makes {self.data.unit} {fake.shape[1:]}{order}, the data has {expected}"
                     )
                 out = self.D(fake)
                 if out.ndim < 1 or out.shape[0] != 1:
-                    raise ShapeError(f"D must return a row for each image, not {out.shape} for one")
+                    raise ShapeError(
+                        f"D must return a row for each sample, not {out.shape} for one"
+                    )
         finally:
             for module, training in modes:
                 module.training = training
@@ -294,12 +305,18 @@ def _named(network: Module) -> Any:
     return named
 
 
-def _fingerprint(data: Dataset) -> dict[str, Any]:
-    """What identifies the images: a resume with others would be another training."""
+def _data(data: Data | NDArray[Any]) -> Data:
+    if isinstance(data, (Dataset, Points)):
+        return data
+    return from_points(data) if np.ndim(data) == 2 else from_array(data)
+
+
+def _fingerprint(data: Data) -> dict[str, Any]:
+    """What identifies the data: a resume with others would be another training."""
     digest = hashlib.sha256()
-    for images in (data.images, data.held_out):
-        digest.update(np.ascontiguousarray(images).data)
-    return {"shape": list(data.images.shape), "sha256": digest.hexdigest()}
+    for samples in (data.training, data.held_out):
+        digest.update(np.ascontiguousarray(samples).data)
+    return {"shape": list(data.training.shape), "sha256": digest.hexdigest()}
 
 
 def _fresh(path: Path) -> RunDirectory:
