@@ -6,10 +6,14 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pygan.cli.console import listen, shown, warn
 from pygan.errors import ConfigError
 from pygan.train.signals import Stopped
+
+if TYPE_CHECKING:
+    from pygan.data import Data
 
 __all__ = ["run"]
 
@@ -70,16 +74,23 @@ def _introduce(current: object) -> None:
     import pygan as pg
 
     trainer, config = current.trainer, current.config
-    height, width, channels = trainer.data.image_shape
-    colour = "grey" if channels == 1 else "RGB"
     threads = pg.get_num_threads()
     print(f"run       {shown(current.directory.path)}")
-    print(f"data      {trainer.data.name}: {len(trainer.data)} images {height}x{width} {colour}")
-    print(f"game      {config.game['name']}, {config.steps} steps of {config.batch_size} images")
+    print(f"data      {trainer.data.name}: {len(trainer.data)} {_kind(trainer.data)}")
+    game, unit = config.game["name"], trainer.data.unit
+    print(f"game      {game}, {config.steps} steps of {config.batch_size} {unit}")
     print(f"machine   {cpu_name()}, {threads} {'thread' if threads == 1 else 'threads'}")
     if trainer.step:
         print(f"resuming  after step {trainer.step}")
     print(flush=True)
+
+
+def _kind(data: Data) -> str:
+    """``images 28x28 grey``, ``points in the plane``."""
+    if len(data.sample_shape) == 1:
+        return f"{data.unit} in the plane"
+    height, width, channels = data.sample_shape
+    return f"{data.unit} {height}x{width} {'grey' if channels == 1 else 'RGB'}"
 
 
 def _conclude(current: object, seconds: float) -> None:

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pygan.data import permutation
 from pygan.errors import CollapseError, ConfigError
 from pygan.train import state
-from pygan.train.pictures import grid, save_png
+from pygan.train.pictures import save_png
 from pygan.train.progress import Progress
+from pygan.train.sheets import real_sheet, sample_sheet
 from pygan.train.signals import Stopped, StopSignals
 
 if TYPE_CHECKING:
     from pygan.train.rundir import RunDirectory
     from pygan.train.trainer import Trainer
 
-__all__ = ["GRID", "Intervals", "save_checkpoint", "train"]
+__all__ = ["Intervals", "save_checkpoint", "train"]
 
-GRID = 64  # samples in a picture
+_COMPARED = 64  # samples that the last check looks at
 _ALIKE = 0.005  # of the real images' deviation: below it samples count as all the same
 _EARLY = 100  # steps before which a generator that draws all but nothing is only untrained
 
@@ -159,9 +159,7 @@ def _begin(trainer: Trainer, run: RunDirectory, last: int) -> float:
         run.board.begin(step)
     if trainer.step == 0:
         save_checkpoint(trainer, run)
-        images = trainer.data.images
-        chosen = permutation(len(images), 0, 0, "trainer.picture")[:GRID]
-        save_png(run.samples / "real.png", grid(images[chosen]), _scale(trainer))
+        save_png(run.samples / "real.png", real_sheet(trainer))
     return before
 
 
@@ -188,7 +186,7 @@ def _rounded(value: float | list[float]) -> float | list[float]:
 def _picture(trainer: Trainer, run: RunDirectory) -> None:
     """The picture of the present step, and the report that shows it."""
     path = _picture_path(trainer, run)
-    save_png(path, grid(trainer.fixed_samples(GRID)), _scale(trainer))
+    save_png(path, sample_sheet(trainer))
     if run.board is not None:
         run.board.picture(trainer.step, path)
     _report(trainer, run)
@@ -198,11 +196,6 @@ def _picture_path(trainer: Trainer, run: RunDirectory) -> Path:
     return run.samples / f"step-{trainer.step:06d}.png"
 
 
-def _scale(trainer: Trainer) -> int:
-    """Small images are enlarged in pictures, so that a person sees them without zooming."""
-    return max(1, min(4, 64 // max(trainer.data.image_shape[:2])))
-
-
 def _report(trainer: Trainer, run: RunDirectory) -> None:
     from pygan.train.machine import machine
     from pygan.train.report import write_report
@@ -210,7 +203,7 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
     rows = run.rows()
     scored = [row for row in rows if "swd" in row]
     summary: dict[str, Any] = {"step": trainer.step, "data": trainer.data.name}
-    summary["training images"] = len(trainer.data)
+    summary[f"training {trainer.data.unit}"] = len(trainer.data)
     if trainer.data.skipped:
         summary["files left out"] = len(trainer.data.skipped)
     if scored:
@@ -232,13 +225,13 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
 
 
 def _check_variety(trainer: Trainer) -> None:
-    """Raises CollapseError where samples of different latents are all but the same picture."""
-    samples = trainer.fixed_samples(GRID).astype(np.float64)
-    real = trainer.data.images[: 16 * GRID].astype(np.float64)
+    """Raises CollapseError where samples of different latents are all but the same."""
+    samples = trainer.fixed_samples(_COMPARED).astype(np.float64)
+    real = trainer.data.training[: 16 * _COMPARED].astype(np.float64)
     deviation, of_real = (float(x.std(axis=0).mean()) for x in (samples, real))
     if deviation < _ALIKE * of_real:
         raise CollapseError(
             f"step {trainer.step}: the generator has collapsed, its samples are all alike "
-            f"(deviation {deviation:.3g} where real images have {of_real:.3g}); "
+            f"(deviation {deviation:.3g} where real {trainer.data.unit} have {of_real:.3g}); "
             "try another seed, a lower learning rate or game=wgan-gp"
         )

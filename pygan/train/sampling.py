@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,22 @@ from pygan.errors import ConfigError, NonFiniteError
 from pygan.nn import Module
 from pygan.random import Stream
 
-__all__ = ["generate", "sample"]
+__all__ = ["evaluation", "generate", "sample"]
 
 _CHUNK = 64  # latents run at once
+
+
+@contextmanager
+def evaluation(*networks: Module) -> Iterator[None]:
+    """All layers of ``networks`` in evaluation mode within, and afterwards as they were."""
+    modes = [(m, m.training) for network in networks for m in network.modules()]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def sample(G: Module, count: int, seed: int = 0) -> NDArray[Any]:

@@ -91,7 +91,8 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
             )
     if state.get("data") != trainer.fingerprint:
         raise CheckpointError(
-            f"checkpoint {where} was trained on other data; resume with the same data"
+            f"checkpoint {where} was trained on other {trainer.data.unit}; "
+            "resume with the same data"
         )
     epoch, cursor = (int(v) for v in new["data/order"])
     order = {**trainer.order.state_dict(), "epoch": epoch, "cursor": cursor}
