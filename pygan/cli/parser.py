@@ -43,7 +43,8 @@ what appears in runs/<recipe>-<number>/ (never an existing directory):
   config.toml        every setting of this run
   metrics.jsonl      a line every few steps: losses, images a second; at some steps the score:
                      swd is the distance of generated from real images (smaller is better),
-                     swd_real what other real images reach
+                     swd_real what other real images reach; on points (recipes ring, grid) also
+                     modes found and the share of high-quality samples
   samples/           pictures of what the generator makes; real.png beside them
   checkpoints/       the last two states of training, for --resume and `pygan sample`
   report.html        all of this on one page; open it in a browser
@@ -55,10 +56,16 @@ exit codes: 2 wrong setting, 3 data, 4 checkpoint or disk, 5 device or memory, 6
 7 the generator collapsed, 130 and 143 stopped by SIGINT and SIGTERM
 """
 
+_SAMPLE = """\
+Write a PNG with samples of the averaged generator of a run: images in a grid, points in the
+plane; or, where the output's name ends in .npy, the samples themselves.
+"""
+
 _SAMPLE_MORE = """\
 examples:
   pygan sample runs/default-1                  64 pictures in one grid
   pygan sample default-1 -n 100 --seed 7 -o grid.png
+  pygan sample ring-1 -n 5000 -o points.npy    the samples themselves, as a NumPy array
   pygan sample runs/default-1/checkpoints/step-001000.safetensors
 """
 
@@ -137,12 +144,12 @@ def _add_sample(commands: argparse._SubParsersAction[_Parser]) -> None:
     sample = commands.add_parser(
         "sample",
         help="make pictures with a trained generator",
-        description="Write a PNG with a grid of pictures from the averaged generator of a run.",
+        description=_SAMPLE,
         epilog=_SAMPLE_MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sample.add_argument("checkpoint", metavar="RUN", help="run directory, its name, or checkpoint")
-    sample.add_argument("-n", type=_count, default=64, metavar="N", help="pictures (default: 64)")
+    sample.add_argument("-n", type=_count, default=64, metavar="N", help="samples (default: 64)")
     sample.add_argument("--seed", type=_seed, default=0, metavar="S", help="which (default: 0)")
     sample.add_argument(
         "-o", "--output", metavar="FILE", help="default: RUN-STEP-seedS-N.png in this directory"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pygan.cli.console import shown, warn
+from pygan.data import POINTS
 from pygan.errors import ConfigError
 
 __all__ = ["run"]
@@ -15,24 +21,41 @@ __all__ = ["run"]
 def run(arguments: argparse.Namespace) -> int:
     """Write a grid of samples; the exit code."""
     from pygan.train import runs
-    from pygan.train.pictures import grid, png_bytes
+    from pygan.train.pictures import png_bytes
     from pygan.train.sampling import sample
 
     named = None if arguments.output is None else Path(arguments.output)
     if named is not None:
         _check_target(named, arguments.force)
     network, loaded, directory = runs.generator(arguments.checkpoint, warn)
-    images = sample(network, arguments.n, arguments.seed)
-    picture = png_bytes(grid(images), scale=max(1, min(4, 64 // max(images.shape[1:3]))))
+    samples = sample(network, arguments.n, arguments.seed)
     if named is not None:
-        _write(named, picture, arguments.force)
+        array = named.suffix == ".npy"
+        content = _npy(samples) if array else png_bytes(_picture(samples, loaded.state))
+        _write(named, content, arguments.force)
         path = named
     else:
         step, name = loaded.state["step"], directory.path.resolve().name
-        stem = f"{name}-step{step}-seed{arguments.seed}-{len(images)}"
-        path = _write_fresh(stem, picture)
+        stem = f"{name}-step{step}-seed{arguments.seed}-{len(samples)}"
+        path = _write_fresh(stem, png_bytes(_picture(samples, loaded.state)))
     print(shown(path))
     return 0
+
+
+def _picture(samples: NDArray[Any], state: dict[str, Any]) -> NDArray[np.uint8]:
+    """A grid of images, or points over real ones."""
+    from pygan.train.sheets import image_sheet, point_sheet
+
+    if samples.ndim == 4:
+        return image_sheet(samples)
+    real = POINTS[state["config"]["data"]["name"]]()
+    return point_sheet(samples, real, f"step {state['step']:,}")
+
+
+def _npy(samples: NDArray[Any]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, samples, allow_pickle=False)
+    return file.getvalue()
 
 
 def _check_target(path: Path, force: bool) -> None:

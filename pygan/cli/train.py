@@ -104,10 +104,15 @@ def _conclude(current: object, seconds: float) -> None:
     print(f"trained   {trainer.step} steps in {duration(seconds)}")
     if scored:
         first, last = scored[0], scored[-1]
-        print(
-            f"swd       {last['swd']:.1f} (real images {last['swd_real']:.1f}; "
-            f"at step {first['step']}: {first['swd']:.1f})"
-        )
+        if trainer.data.unit == "points":
+            from pygan.train.point_scores import in_words
+
+            print(f"scores    {in_words(last)}")
+        else:
+            print(
+                f"swd       {last['swd']:.1f} (real images {last['swd_real']:.1f}; "
+                f"at step {first['step']}: {first['swd']:.1f})"
+            )
     pictures = sorted(directory.samples.glob("step-*.png"))
     if pictures:
         print(f"picture   {shown(pictures[-1])}")

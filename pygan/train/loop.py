@@ -60,7 +60,10 @@ def train(trainer: Trainer, steps: int, progress: bool | None) -> dict[str, Any]
     row: dict[str, Any] = {}
     # Without a directory there is nothing to save, so SIGTERM keeps its usual meaning.
     caught = (signal.SIGINT,) if run is None else (signal.SIGINT, signal.SIGTERM)
-    with StopSignals(caught) as stop, Progress(trainer.step, last, progress) as bar:
+    with (
+        StopSignals(caught) as stop,
+        Progress(trainer.step, last, progress, trainer.data.unit) as bar,
+    ):
         if trainer.step == 0 and run is not None:
             row = _line(trainer, clock, score=True)
             run.append(row)
@@ -207,8 +210,11 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
     if trainer.data.skipped:
         summary["files left out"] = len(trainer.data.skipped)
     if scored:
-        summary["swd"] = scored[-1]["swd"]
-        summary["swd of real images"] = scored[-1]["swd_real"]
+        for key in ("modes", "high_quality", "swd"):
+            if key in scored[-1]:
+                name = key.replace("_", " ")
+                summary[name] = scored[-1][key]
+                summary[f"{name} of real {trainer.data.unit}"] = scored[-1][f"{key}_real"]
     if rows:
         summary["seconds"] = rows[-1]["time_s"]
     summary |= {f"sha256 {name}": value for name, value in trainer.digests().items()}
@@ -221,6 +227,7 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
         real_png=run.samples / "real.png",
         machine=machine(),
         summary=summary,
+        unit=trainer.data.unit,
     )
 
 

@@ -16,10 +16,11 @@ class Progress:
     """Losses, images a second and the time left, on standard error.
 
     ``show``: True always shows something (a bar on a terminal, else a line every ten seconds and at
-    each score), None only on a terminal, False nothing.
+    each score), None only on a terminal, False nothing. ``unit``: what samples are called.
     """
 
-    def __init__(self, first: int, last: int, show: bool | None) -> None:
+    def __init__(self, first: int, last: int, show: bool | None, unit: str = "images") -> None:
+        self._unit = unit
         terminal = sys.stderr.isatty()
         self._shown = terminal if show is None else show
         self._first, self._last = first, last
@@ -46,14 +47,14 @@ class Progress:
         now = time.monotonic()
         if self._bar is not None:
             if now - self._told > 0.2:
-                self._bar.set_postfix_str(_text(losses, rate), refresh=False)
+                self._bar.set_postfix_str(_text(losses, rate, self._unit), refresh=False)
                 self._told = now
             self._bar.update(step - self._bar.n)
         elif now - self._told >= _SECONDS_BETWEEN_LINES:
             self._told = now
             left = (now - self._start) / (step - self._first) * (self._last - step)
             print(
-                f"step {step}/{self._last}  {_text(losses, rate)}  {left:.0f} s left",
+                f"step {step}/{self._last}  {_text(losses, rate, self._unit)}  {left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )
@@ -62,13 +63,18 @@ class Progress:
         """Show a line of metrics that has scores."""
         if not self._shown or "swd" not in row:
             return
-        text = f"step {row['step']}: swd {row['swd']:.1f} (real images {row['swd_real']:.1f})"
+        if self._unit == "points":
+            from pygan.train.point_scores import in_words
+
+            text = f"step {row['step']}: {in_words(row)}"
+        else:
+            text = f"step {row['step']}: swd {row['swd']:.1f} (real images {row['swd_real']:.1f})"
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:
             print(text, file=sys.stderr, flush=True)
 
 
-def _text(losses: tuple[float, float], rate: float | None) -> str:
+def _text(losses: tuple[float, float], rate: float | None, unit: str) -> str:
     text = f"loss D {losses[0]:.3f}  G {losses[1]:.3f}"
-    return text if rate is None else f"{text}  {rate:.0f} images/s"
+    return text if rate is None else f"{text}  {rate:.0f} {unit}/s"

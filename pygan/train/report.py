@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pygan.train import point_scores
 from pygan.train.charts import Series, chart, number
 from pygan.train.files import write_atomic
 from pygan.train.page import by_step, duration, image, last, page, png, points, spread, text
@@ -31,6 +32,7 @@ def write_report(
     real_png: Path | None,
     machine: dict,
     summary: dict,
+    unit: str = "images",
 ) -> Path:
     """Write ``run_dir/report.html`` and return its path.
 
@@ -45,6 +47,7 @@ def write_report(
         real_png: a grid of real images to lay beside the last one, or None.
         machine: names and values, shown as they are.
         summary: names and values of the result, shown as they are.
+        unit: what the samples are: "images" or "points".
 
     Raises:
         CheckpointError: the disk refuses; an earlier report still stands.
@@ -53,10 +56,10 @@ def write_report(
     pictures = [(step, data) for step, path in sorted(samples) if (data := png(path))]
     real = png(real_png) if real_png else None
     body = [
-        _header(title, rows, summary),
-        _pictures(pictures, real),
-        _scores(rows),
-        _training(rows),
+        _header(title, rows, unit),
+        _pictures(pictures, real, unit),
+        point_scores.section(rows) if unit == "points" else _scores(rows),
+        _training(rows, unit),
         f"<h2>Configuration</h2><pre>{_toml(config_toml)}</pre>",
         '<div class="sides">',
         _facts("Result", summary),
@@ -69,11 +72,11 @@ def write_report(
     return path
 
 
-def _header(title: str, rows: list[dict[str, float]], summary: Mapping[str, Any]) -> str:
+def _header(title: str, rows: list[dict[str, float]], unit: str) -> str:
     """Title and the figures one looks for first."""
-    tiles = []
+    tiles = point_scores.tiles(rows) if unit == "points" else []
     score, real = last(rows, "swd"), last(rows, "swd_real")
-    if math.isfinite(score):
+    if math.isfinite(score) and unit != "points":
         note = "sliced Wasserstein distance, less is better"
         if math.isfinite(real) and real > 0:
             note = f"{score / real:.2f} × real against real, which scores {real:.1f}"
@@ -89,7 +92,7 @@ def _header(title: str, rows: list[dict[str, float]], summary: Mapping[str, Any]
         tiles.append(("Time", duration(elapsed), ""))
     speed = [y for _, y in points(rows, "images_per_s") if math.isfinite(y)]
     if speed:
-        tiles.append(("Speed", number(sorted(speed)[len(speed) // 2]), "images a second, median"))
+        tiles.append(("Speed", number(sorted(speed)[len(speed) // 2]), f"{unit} a second, median"))
     cells = "".join(
         f'<div><dt>{name}</dt><dd class="value">{value}</dd>'
         + (f'<dd class="note">{note}</dd>' if note else "")
@@ -103,8 +106,8 @@ def _header(title: str, rows: list[dict[str, float]], summary: Mapping[str, Any]
     )
 
 
-def _pictures(pictures: list[tuple[int, tuple]], real: tuple | None) -> str:
-    """The last samples beside real images, and the way there."""
+def _pictures(pictures: list[tuple[int, tuple]], real: tuple | None, unit: str) -> str:
+    """The last samples beside real ones, and the way there."""
     parts = []
     if pictures or real:
         parts.append('<h2>Samples</h2><div class="pair">')
@@ -117,7 +120,7 @@ def _pictures(pictures: list[tuple[int, tuple]], real: tuple | None) -> str:
         if real:
             parts.append(
                 "<figure><figcaption>Real <span>from the data</span></figcaption>"
-                f"{image(real, 'Real images from the data')}</figure>"
+                f"{image(real, f'Real {unit} from the data')}</figure>"
             )
         parts.append("</div>")
     if len(pictures) > 1:
@@ -136,12 +139,12 @@ def _pictures(pictures: list[tuple[int, tuple]], real: tuple | None) -> str:
     return "".join(parts)
 
 
-def _training(rows: list[dict[str, float]]) -> str:
+def _training(rows: list[dict[str, float]], unit: str) -> str:
     losses = [
         Series("discriminator", "d", points(rows, "loss_d"), smooth=True),
         Series("generator", "g", points(rows, "loss_g"), smooth=True),
     ]
-    speed = [Series("images a second", "v", points(rows, "images_per_s"), smooth=True)]
+    speed = [Series(f"{unit} a second", "v", points(rows, "images_per_s"), smooth=True)]
     charts = [c for c in (chart("Losses", losses), chart("Speed", speed)) if c]
     if not charts:
         return '<h2>Training</h2><p class="muted">No losses were recorded.</p>'

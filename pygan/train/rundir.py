@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pygan.errors import CheckpointError, ConfigError
-from pygan.train import checkpoint
+from pygan.train import checkpoint, point_scores, scores
 from pygan.train.checkpoint import Checkpoint
 from pygan.train.config import Config
 from pygan.train.files import remove_leftovers, sync_directory, write_atomic
-from pygan.train.scores import KEYS
 
 if TYPE_CHECKING:
     from pygan.train.board import Board
@@ -296,8 +295,11 @@ def read_checkpoint(
     return run.newest(warn) or (None, None)
 
 
+_SCORES = {*scores.KEYS, *point_scores.KEYS}
+
+
 def _unscored(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in KEYS}
+    return {key: value for key, value in row.items() if key not in _SCORES}
 
 
 def _near(path: Path) -> str:

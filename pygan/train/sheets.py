@@ -15,7 +15,7 @@ from pygan.train.sampling import evaluation
 if TYPE_CHECKING:
     from pygan.train.trainer import Trainer
 
-__all__ = ["image_sheet", "real_sheet", "sample_sheet", "shown_at_once"]
+__all__ = ["image_sheet", "point_sheet", "real_sheet", "sample_sheet", "shown_at_once"]
 
 IMAGES, POINTS = 64, 1000  # samples in a picture
 CELLS = 128  # of D's field along a side
@@ -60,6 +60,14 @@ def image_sheet(images: Picture) -> Picture:
     """A grid of ``images`` (N, H, W, C); small ones enlarged, to be seen without zooming."""
     scale = max(1, min(4, 64 // max(images.shape[1:3])))
     return grid(images).repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def point_sheet(samples: NDArray[Any], data: Points, title: str) -> Picture:
+    """``samples`` (N, 2) over as many real points as pictures show."""
+    from pygan.train.scatter import Window, scatter
+
+    chosen = permutation(len(data), 0, 0, "trainer.picture")[:POINTS]
+    return scatter(data.training[chosen], samples, Window.around(data.training), title=title)
 
 
 def _real(trainer: Trainer) -> NDArray[Any]:

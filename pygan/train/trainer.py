@@ -28,6 +28,7 @@ from pygan.optim import EMA
 from pygan.random import Stream
 from pygan.train import checkpoint, state
 from pygan.train.loop import Intervals, train
+from pygan.train.point_scores import PointScores
 from pygan.train.rundir import RunDirectory
 from pygan.train.sampling import generate
 from pygan.train.scores import ImageScores
@@ -117,7 +118,9 @@ class Trainer:
         self.streams = {name: Stream(seed, name) for name in ("trainer.latent", "trainer.alpha")}
         self.config: dict[str, Any] | None = None  # of the recipe, where one made this trainer
         self.fingerprint = _fingerprint(self.data)
-        self.scores = ImageScores(self.data)
+        self.scores = (
+            PointScores(self.data) if isinstance(self.data, Points) else ImageScores(self.data)
+        )
         self.intervals = Intervals(log_every, score_every, sample_every, checkpoint_every)
         self.run: RunDirectory | None = None if run_dir is None else _fresh(Path(run_dir))
 
