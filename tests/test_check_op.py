@@ -1,4 +1,4 @@
-"""check_op, and mistakes planted in ops of a user's: all must be caught, at the order they are in."""
+"""check_op, and mistakes planted in users' ops: all caught, at the order they are in."""
 
 from __future__ import annotations
 
