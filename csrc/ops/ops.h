@@ -58,9 +58,8 @@ Tensor slice(
     const Tensor& x, const std::vector<int64_t>& start, const std::vector<int64_t>& step,
     const Shape& out);  // out[i] = x[start + i step], one entry per axis; steps may be negative
 Tensor unslice(const Tensor& y, const std::vector<int64_t>& start, const std::vector<int64_t>& step,
-               const Shape& shape);  // its adjoint: zeros elsewhere
+               const Shape& shape, double fill = 0);  // its adjoint: zeros (or fill) elsewhere
 Tensor concat(const Tensors& xs, int axis);
-Tensor pad(const Tensor& x, const std::vector<Pair>& widths);  // zeros: (before, after) per axis
 Tensor expand_dims(const Tensor& x, int axis);
 Tensor squeeze(const Tensor& x, const Axes& axes);  // empty: every axis of extent 1
 Tensor stack(const Tensors& xs, int axis);          // along a new axis
@@ -89,6 +88,13 @@ Tensor argsort(const Tensor& x, int axis, bool descending);
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int axis,
                                bool largest);  // the first k of sort
 Tensor median(const Tensor& x, const Axes& axes, bool keepdims);
+
+// pad/: (before, after) elements along each axis, or along one
+enum class PadMode { constant, reflect, replicate };
+Tensor pad(const Tensor& x, const std::vector<Pair>& widths, PadMode mode = PadMode::constant,
+           double value = 0);
+Tensor pad_axis(const Tensor& x, int axis, const Pair& widths, PadMode mode);        // not constant
+Tensor pad_axis_grad(const Tensor& dy, int axis, const Pair& widths, PadMode mode);  // its adjoint
 
 // matmul/
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);

@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import builtins
-
 import numpy as np
 
 __all__ = [
-    "broadcast_to", "concat", "expand_dims", "flip", "pad", "reshape", "roll", "slice", "split",
+    "broadcast_to", "concat", "expand_dims", "flip", "reshape", "roll", "slice", "split",
     "squeeze", "stack", "sum_to", "transpose", "unslice",
 ]  # fmt: skip
 
@@ -126,24 +124,6 @@ def concat_vjp(dy, *xs, axis=0):
 def concat_vjp2(ddx, dy, *xs, axis=0):
     """``ddy = concat(ddx)``"""
     return concat(*ddx, axis=axis), *(np.zeros_like(x) for x in xs)
-
-
-def pad(x, widths):
-    """``y`` = x with ``widths[i] = (before, after)`` zeros around it along axis i"""
-    return np.pad(x, widths)
-
-
-def pad_vjp(dy, x, widths):
-    """``dx`` = dy without its border"""
-    inner = (
-        builtins.slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)
-    )
-    return (dy[tuple(inner)],)
-
-
-def pad_vjp2(ddx, dy, x, widths):
-    """``ddy = pad(ddx)``"""
-    return pad(ddx[0], widths), np.zeros_like(x)
 
 
 def expand_dims(x, axis):

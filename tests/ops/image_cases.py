@@ -1,4 +1,4 @@
-"""Cases of pool, resample and pixel_shuffle."""
+"""Cases of pad, pool, resample and pixel_shuffle."""
 
 from __future__ import annotations
 
@@ -160,6 +160,37 @@ def draw_unshuffle(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example(values(draw, ((n, h * r, w * r, c),), dtype), {"r": r})
 
 
+def draw_pad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape = draw(shapes(min_rank=1, limit=limit // 4))
+    hyper = {"mode": draw(st.sampled_from(("constant", "reflect", "replicate")))}
+    if hyper["mode"] == "constant" and draw(st.booleans()):
+        hyper["value"] = draw(st.sampled_from((1.0, -0.3, np.inf)))
+    most = [min(3, n - 1) if hyper["mode"] == "reflect" else 3 for n in shape]
+    sides = [(draw(st.integers(0, k)), draw(st.integers(0, k))) for k in most]
+    return Example(values(draw, (shape,), dtype), {"widths": tuple(sides), **hyper})
+
+
+def draw_border(draw: st.DrawFn, limit: int) -> tuple[list, dict]:
+    """A shape and the settings of pad_axis."""
+    shape = list(draw(shapes(min_rank=1, limit=limit // 4)))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    mode = draw(st.sampled_from(("reflect", "replicate")))
+    most = min(4, shape[axis] - 1) if mode == "reflect" else 4
+    widths = draw(st.integers(0, most)), draw(st.integers(0, most))
+    return shape, {"axis": axis, "widths": widths, "mode": mode}
+
+
+def draw_pad_axis(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape, hyper = draw_border(draw, limit)
+    return Example(values(draw, (tuple(shape),), dtype), hyper)
+
+
+def draw_pad_axis_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape, hyper = draw_border(draw, limit)
+    shape[hyper["axis"]] += sum(hyper["widths"])
+    return Example(values(draw, (tuple(shape),), dtype), hyper)
+
+
 def absolute_matrices(sides: Callable) -> Callable:
     """The scale of an op that is a matrix A along each axis: |A| |x|, for bicubic has negative
     weights. ``sides(x, **hyper)``: its (axis, A), x an input or what dx is like."""
@@ -193,9 +224,23 @@ def sides_of_upsample(x: np.ndarray, scale: object, **how: object) -> list:
     return [(i, resample.matrix(x.shape[i], int(x.shape[i] * s), scale=s, **how)) for i, s in sides]
 
 
+BORDER = {"axis": 1, "widths": (3, 30), "mode": "reflect"}
 OVERLAPPING = {"kernel_size": 3, "stride": 2, "padding": 1}
 
 CASES = [
+    Case("pad", draw_pad, exact=ALL, composite=True),
+    Case(
+        "pad_axis",
+        draw_pad_axis,
+        exact=ALL,
+        big=lambda: Example((random((5, 31, 31, 150)),), BORDER),
+    ),
+    Case(
+        "pad_axis_grad",
+        draw_pad_axis_grad,
+        exact=ALL,
+        big=lambda: Example((random((5, 64, 31, 150)),), BORDER),
+    ),
     Case(
         "avg_pool2d",
         draw_avg,

@@ -117,12 +117,6 @@ def draw_concat(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example(values(draw, tuple(parts), dtype), {"axis": axis})
 
 
-def draw_pad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
-    shape = draw(shapes(min_rank=1, limit=limit // 4))
-    widths = st.tuples(st.integers(0, 2), st.integers(0, 2))
-    return Example(values(draw, (shape,), dtype), {"widths": tuple(draw(widths) for _ in shape)})
-
-
 def norm_scale(order: int, *args: np.ndarray, axis=None, keepdims=False) -> list[float]:
     """The formulas with every minus a plus: dx = dy (ddx - u <u, ddx>) / |x| is a projection, and
     what it takes away need not be small (over one element it is everything)."""
@@ -171,5 +165,4 @@ CASES = [
     Case("slice", draw_slice, exact=ALL),
     Case("unslice", draw_unslice, exact=ALL),
     Case("concat", draw_concat, concat, exact=ALL),
-    Case("pad", draw_pad, exact=ALL, composite=True),
 ]

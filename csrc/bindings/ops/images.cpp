@@ -199,9 +199,47 @@ Errors: ShapeError where r^2 does not divide the channels.)");
 Errors: ShapeError where r does not divide H and W.)");
 }
 
+ops::PadMode to_pad_mode(const char* op, const std::string& mode) {
+  if (mode == "constant") return ops::PadMode::constant;
+  if (mode == "reflect") return ops::PadMode::reflect;
+  if (mode == "replicate") return ops::PadMode::replicate;
+  throw ConfigError(std::string(op) + ": unknown mode \"" + mode +
+                    "\": use constant, reflect or replicate");
+}
+
+void bind_pad(py::module_& m) {
+  m.def(
+      "pad",
+      [](const Tensor& x, const std::vector<Pair>& widths, const std::string& mode, double value) {
+        const auto how = to_pad_mode("pad", mode);
+        return released([&] { return ops::pad(x, widths, how, value); });
+      },
+      py::arg("x"), py::arg("widths"), py::arg("mode") = "constant", py::arg("value") = 0.0,
+      R"(A border around x: widths has (before, after) for each axis.
+
+mode: "constant" (`value`), "reflect" (x mirrored at its edges, which are not repeated: widths below
+the extent) or "replicate" (x's edge repeated). Any dtype.
+Errors: ShapeError for widths that do not fit, ConfigError for a value that the dtype cannot hold.)");
+  using PadAxis = Tensor (*)(const Tensor&, int, const Pair&, ops::PadMode);
+  const auto along = [&m](const char* name, const char* x, PadAxis f, const char* doc) {
+    m.def(
+        name,
+        [name, f](const Tensor& t, int axis, const Pair& widths, const std::string& mode) {
+          const auto how = to_pad_mode(name, mode);
+          return released([&] { return f(t, axis, widths, how); });
+        },
+        py::arg(x), py::arg("axis"), py::arg("widths"), py::arg("mode") = "reflect", doc);
+  };
+  along("pad_axis", "x", &ops::pad_axis,
+        "pad along one axis by widths = (before, after), mode reflect or replicate.");
+  along("pad_axis_grad", "dy", &ops::pad_axis_grad,
+        "The adjoint of pad_axis: the border is added to the elements that it is a copy of.");
+}
+
 }  // namespace
 
 void bind_images(py::module_& m) {
+  bind_pad(m);
   bind_pool(m);
   bind_resample(m);
 }

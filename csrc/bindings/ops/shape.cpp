@@ -50,12 +50,6 @@ void bind_shape(py::module_& m) {
       [](const Tensors& xs, int axis) { return released([&] { return ops::concat(xs, axis); }); },
       py::arg("xs"), py::arg("axis") = 0, "The tensors one after another along `axis`.");
   m.def(
-      "pad",
-      [](const Tensor& x, const std::vector<Pair>& widths) {
-        return released([&] { return ops::pad(x, widths); });
-      },
-      py::arg("x"), py::arg("widths"), "Zeros around x: (before, after) for each axis.");
-  m.def(
       "expand_dims",
       [](const Tensor& x, int axis) { return released([&] { return ops::expand_dims(x, axis); }); },
       py::arg("x"), py::arg("axis"), "x with a new axis of extent 1 at `axis` of the result.");

@@ -192,12 +192,14 @@ struct Slice final : Movement {
 struct Unslice final : Movement {
   std::vector<int64_t> start, step;
   Shape whole;
-  Unslice(std::vector<int64_t> a, std::vector<int64_t> b, const Shape& s)
-      : start(std::move(a)), step(std::move(b)), whole(s) {}
+  double fill;
+  Unslice(std::vector<int64_t> a, std::vector<int64_t> b, const Shape& s, double f)
+      : start(std::move(a)), step(std::move(b)), whole(s), fill(f) {}
   const char* name() const override { return "unslice"; }
   Arrays eval(const Arrays& in) const override {
     const View to = strided(name(), whole, in[0].shape(), start, step);
-    Array y = Array::zeros(whole, in[0].dtype(), in[0].device());
+    Array y = fill == 0 ? Array::zeros(whole, in[0].dtype(), in[0].device())
+                        : Array::full(whole, fill, in[0].dtype(), in[0].device());
     copy(in[0], dense(in[0].shape()), y, to, in[0].shape());
     return {y};
   }
@@ -293,30 +295,13 @@ Tensor slice(const Tensor& x, const std::vector<int64_t>& start, const std::vect
 }
 
 Tensor unslice(const Tensor& y, const std::vector<int64_t>& start, const std::vector<int64_t>& step,
-               const Shape& shape) {
-  return apply_op<Unslice>({y}, start, step, shape)[0];
+               const Shape& shape, double fill) {
+  return apply_op<Unslice>({y}, start, step, shape, fill)[0];
 }
 
 Tensor concat(const Tensors& xs, int axis) {
   if (xs.empty()) throw_shape("concat", "needs at least one tensor");
   return apply_op<Concat>(xs, normalize_axis("concat", axis, xs[0].rank()))[0];
-}
-
-Tensor pad(const Tensor& x, const std::vector<Pair>& widths) {
-  if (static_cast<int>(widths.size()) != x.rank())
-    throw_shape("pad", "needs a (before, after) for each of the " + std::to_string(x.rank()) +
-                           " axes of " + x.shape().str() + ", got " +
-                           std::to_string(widths.size()));
-  std::vector<int64_t> start, step(widths.size(), 1);
-  Shape shape;
-  for (size_t i = 0; i < widths.size(); ++i) {
-    const auto [before, after] = widths[i];
-    if (before < 0 || after < 0)
-      throw_shape("pad", "negative width on axis " + std::to_string(i) + ": use slice");
-    start.push_back(before);
-    shape.push_back(before + x.dim(static_cast<int>(i)) + after);
-  }
-  return unslice(x, start, step, shape);
 }
 
 }  // namespace ops

@@ -5,9 +5,8 @@
 //   broadcast_to  x repeated along axes of extent 1 and new ones   sum_to (reduce/)
 //   transpose     y[i[axes[0]], i[axes[1]], ...] = x[i]            the inverse permutation
 //   slice         y[i] = x[start + i step]                         unslice
-//   unslice       y[start + i step] = x[i], zero elsewhere         slice
+//   unslice       y[start + i step] = x[i], zero (`fill`) elsewhere  slice
 //   concat        the inputs one after another along an axis       slices
-//   pad           zeros around x: an unslice with step 1           slice
 //
 // All work for every dtype. Errors: ShapeError naming the shapes.
 #pragma once
