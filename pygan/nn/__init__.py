@@ -21,7 +21,7 @@ from pygan.nn.batch_norm import BatchNorm
 from pygan.nn.dropout import Dropout
 from pygan.nn.embedding import Embedding
 from pygan.nn.group_norm import GroupNorm, InstanceNorm, LayerNorm
-from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, Linear, Reshape
+from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, GlobalAvgPool, Linear, Reshape
 from pygan.nn.module import Buffer, Module, Parameter, Sequential
 from pygan.nn.spectral_norm import SpectralNorm
 from pygan.nn.virtual_batch_norm import (
@@ -38,6 +38,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool",
     "GroupNorm",
     "InstanceNorm",
     "LayerNorm",

@@ -1,4 +1,4 @@
-"""Layers with weights, and the two that only change shapes. Images are (N, H, W, C)."""
+"""Layers with weights, and those that only change shapes. Images are (N, H, W, C)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pygan.nn import init
 from pygan.nn.checks import pair, whole
 from pygan.nn.module import Module, Parameter
 
-__all__ = ["Conv2d", "ConvTranspose2d", "Flatten", "Linear", "Reshape"]
+__all__ = ["Conv2d", "ConvTranspose2d", "Flatten", "GlobalAvgPool", "Linear", "Reshape"]
 
 
 class Linear(Module):
@@ -246,6 +246,15 @@ class Flatten(Module):
         if x.ndim < 1:
             raise ShapeError(f"Flatten(): expected (N, ...), got {x.shape}")
         return pg.ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+class GlobalAvgPool(Module):
+    """The mean over all positions: ``(N, H, W, C) -> (N, C)`` (Lin et al. 2014)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4:
+            raise ShapeError(f"GlobalAvgPool(): expected (N, H, W, C), got {x.shape}")
+        return pg.ops.mean(x, axis=(1, 2))
 
 
 class Reshape(Module):
