@@ -6,8 +6,8 @@ Half a minute on one core. It sees the embedded training images only: 540 of eac
 shifted by up to two pixels and mirrored at random, and the last 60 of each class to find the
 temperature T that the logits are divided by (Guo et al. 2017, "On Calibration of Modern Neural
 Networks", section 4.2). The held-out images are looked at once, at the end, to print the figures
-that tests/test_classifier.py asks for. Everything is drawn from one seed: the same build on the same
-instruction set writes the same bytes, on any number of threads.
+that tests/test_classifier.py asks for. Everything is drawn from one seed: the same build on the
+same instruction set writes the same bytes, on any number of threads.
 """
 
 from __future__ import annotations

@@ -131,6 +131,12 @@ def _add_train(commands: argparse._SubParsersAction[_Parser]) -> None:
         metavar="PATH",
         help="images: a folder, ZIP, IDX, CIFAR, NPZ or Parquet file (default: embedded ones)",
     )
+    train.add_argument(
+        "--features",
+        metavar="FILE",
+        help="safetensors file of a feature network for fd, precision and recall "
+        "(see pygan.metrics.features)",
+    )
     train.add_argument("--device", help="cpu, cuda or emu (default: cpu)")
     train.add_argument("--steps", metavar="N", help="number of steps; same as --set steps=N")
     train.add_argument("--seed", metavar="N", help="decides every random number (default: 0)")

@@ -59,6 +59,10 @@ def _settings(arguments: argparse.Namespace) -> list[str]:
         settings.append(f"data.path={json.dumps(arguments.data, ensure_ascii=False)}")
         if not arguments.data:
             raise ConfigError("--data takes a path; leave it out for the embedded images")
+    if arguments.features is not None:
+        if not arguments.features:
+            raise ConfigError("--features takes a file; leave it out for pygan's own network")
+        settings.append(f"features={json.dumps(arguments.features, ensure_ascii=False)}")
     for option in ("device", "steps", "seed"):
         value = getattr(arguments, option)
         if value is not None:

@@ -29,6 +29,7 @@ CLASSES = (
     "Ankle boot",
 )
 
+NAME = "Fashion-MNIST (embedded subset)"
 TRAINING, HELD_OUT, SIDE = 6000, 1000, 28
 
 
@@ -62,5 +63,5 @@ def embedded() -> Dataset:
         held_out=images[TRAINING:],
         labels=labels[:TRAINING],
         held_out_labels=labels[TRAINING:],
-        name="Fashion-MNIST (embedded subset)",
+        name=NAME,
     )

@@ -40,9 +40,11 @@ file is executed, and whatever does not fit is a ConfigError that names it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -182,10 +184,12 @@ class FeatureNetwork:
 
         Raises CheckpointError: the disk refuses; what stood at ``path`` still stands.
         """
-        from safetensors.numpy import save
-
         from pygan.train.files import write_atomic
 
+        write_atomic(Path(path), [self.encode()])
+
+    def encode(self) -> bytes:
+        """The bytes of the file that :meth:`save` writes."""
         layers = []
         for name, layer in self.network.named_children():
             kind = _type_of(name, layer)
@@ -205,7 +209,22 @@ class FeatureNetwork:
             "version": VERSION,
             "network": json.dumps(about, separators=(",", ":")),
         }
-        write_atomic(Path(path), [save(tensors, metadata)])
+        # Not safetensors.save: it writes the entries of __metadata__ in a random order.
+        header: dict[str, Any] = {"__metadata__": metadata}
+        offset = 0
+        for name in sorted(tensors):
+            shape, size = list(tensors[name].shape), tensors[name].nbytes
+            header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+            offset += size
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        parts = [tensors[name].astype("<f4").tobytes() for name in sorted(tensors)]
+        return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of :meth:`encode`, hexadecimal."""
+        return hashlib.sha256(self.encode()).hexdigest()
 
     @classmethod
     def load(cls, path: str | Path) -> FeatureNetwork:

@@ -78,6 +78,7 @@ class Config:
     """Every setting of a training run. ``game`` holds the game's name and all its settings.
 
     ``*_every`` count steps. ``log_every`` is how often a line goes to metrics.jsonl;
+    ``features`` is the file of a feature network for scores, "" for pygan's own where there is one;
     ``tensorboard`` writes the same lines and the pictures for TensorBoard as well.
     """
 
@@ -92,6 +93,7 @@ class Config:
     score_every: int = 1000
     sample_every: int = 500
     checkpoint_every: int = 500
+    features: str = ""
     tensorboard: bool = False
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -152,6 +154,7 @@ _FREE = {
     "score_every",
     "sample_every",
     "checkpoint_every",
+    "features",
     "tensorboard",
 }
 

@@ -37,6 +37,7 @@ class PointScores:
     """
 
     count = 2500
+    digest = None  # of a feature network: there is none
 
     def __init__(self, data: Points) -> None:
         self.data = data

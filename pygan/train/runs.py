@@ -171,6 +171,7 @@ def _trainer(config: Config, data: Data) -> Trainer:
         seed=config.seed,
         ema_decay=config.ema_decay,
         latent=config.generator.latent,
+        features=config.features or None,
     )
     trainer.config = config.to_dict()
     trainer.intervals = Intervals(
@@ -180,11 +181,13 @@ def _trainer(config: Config, data: Data) -> Trainer:
 
 
 def _with_full_path(config: Config) -> Config:
-    """The data's path made absolute: a run is resumed from anywhere."""
-    if not config.data.path:
-        return config
-    full = str(Path(config.data.path).expanduser().absolute())
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, path=full))
+    """Paths made absolute: a run is resumed from anywhere."""
+
+    def full(path: str) -> str:
+        return str(Path(path).expanduser().absolute()) if path else ""
+
+    data = dataclasses.replace(config.data, path=full(config.data.path))
+    return dataclasses.replace(config, data=data, features=full(config.features))
 
 
 def _check_unchanged(old: dict[str, Any], new: dict[str, Any], what: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pygan.data import Dataset
 from pygan.data.fashion import NAME as EMBEDDED
 from pygan.data.order import permutation
+from pygan.errors import ConfigError
 from pygan.metrics import (
     FeatureNetwork,
     class_histogram,
@@ -24,6 +25,7 @@ from pygan.metrics import (
     swd,
     swd_real,
 )
+from pygan.metrics.precision_recall import NEIGHBOURS
 
 __all__ = ["FEW", "KEYS", "ImageScores", "Neighbours"]
 
@@ -85,9 +87,19 @@ class ImageScores:
         self.known: dict[str, Any] | None = None
         if network is None and data.name == EMBEDDED:
             network = embedded_classifier()
+        if network is not None and min(len(data), len(data.held_out)) <= NEIGHBOURS:
+            raise ConfigError(
+                f"features need at least {NEIGHBOURS + 1} held-out images, "
+                f"these data have {len(data.held_out)}; leave them out or take more images"
+            )
         self.network = network
         self._held_out: NDArray[Any] | None = None
         self._held_out_pairs: tuple[NDArray[Any], ...] | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """What identifies the feature network: real scores of another one do not count."""
+        return None if self.network is None else self.network.digest
 
     def real(self) -> dict[str, Any]:
         """What training images score against the held-out ones; computed once."""

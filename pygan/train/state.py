@@ -55,6 +55,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "step": trainer.step,
         "losses": None if trainer.losses is None else list(trainer.losses),
         "real_scores": trainer.scores.known,
+        "features": trainer.scores.digest,
         "data": trainer.fingerprint,
         "trainer": _settings(trainer),
         "config": None if trainer.config is None else fixed_part(trainer.config),
@@ -106,6 +107,13 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
                 f"checkpoint {where} was made with {key} {state.get(key)}, this is {here}: "
                 "training goes on, but not to the bit as it would have there"
             )
+    known = state.get("real_scores")
+    if known is not None and state.get("features") != trainer.scores.digest:
+        known = None
+        warnings.append(
+            f"checkpoint {where} was scored with another feature network: "
+            "scores before and after it cannot be compared"
+        )
     # The only step that can still refuse comes first; it changes nothing when it does.
     trainer.order.load_state_dict(order)
     trainer.G.load_state_dict(_part(new, "net/G/"))
@@ -117,7 +125,7 @@ def restore(trainer: Trainer, loaded: Checkpoint, where: str) -> list[str]:
         trainer.streams[name].draw = draw
     trainer.step = step
     trainer.losses = None if losses is None else (float(losses[0]), float(losses[1]))
-    trainer.scores.known = state.get("real_scores")
+    trainer.scores.known = known
     return warnings
 
 

@@ -23,6 +23,7 @@ from pygan.data import (
 )
 from pygan.errors import ConfigError, NonFiniteError, ShapeError
 from pygan.games import Game, NonSaturating
+from pygan.metrics import FeatureNetwork
 from pygan.nn import Module, ReferenceSequential
 from pygan.optim import EMA
 from pygan.random import Stream
@@ -64,6 +65,8 @@ class Trainer:
             networks' own seeds made their initial weights.)
         ema_decay: of the average of G's weights that samples and scores are taken from.
         latent: length of a latent vector; None: ``G.latent``.
+        features: a `pygan.metrics.FeatureNetwork`, or its file, that scores are taken with; None:
+            the one that comes with pygan for the embedded images, none for others.
         run_dir: a directory, new or empty, for metrics.jsonl, samples, checkpoints and report.html;
             None writes nothing.
         log_every, score_every, sample_every, checkpoint_every: steps between lines, scores,
@@ -85,6 +88,7 @@ class Trainer:
         seed: int = 0,
         ema_decay: float = 0.999,
         latent: int | None = None,
+        features: FeatureNetwork | str | Path | None = None,
         run_dir: str | Path | None = None,
         log_every: int = 10,
         score_every: int = 1000,
@@ -118,9 +122,7 @@ class Trainer:
         self.streams = {name: Stream(seed, name) for name in ("trainer.latent", "trainer.alpha")}
         self.config: dict[str, Any] | None = None  # of the recipe, where one made this trainer
         self.fingerprint = _fingerprint(self.data)
-        self.scores = (
-            PointScores(self.data) if isinstance(self.data, Points) else ImageScores(self.data)
-        )
+        self.scores = _scores(self.data, features)
         self.intervals = Intervals(log_every, score_every, sample_every, checkpoint_every)
         self.run: RunDirectory | None = None if run_dir is None else _fresh(Path(run_dir))
 
@@ -292,6 +294,16 @@ class _Draws:
             self.trainer.streams[name].draw = draw
         if isinstance(error, NonFiniteError):
             error.args = (f"step {self.trainer.step + 1}, {error}",)
+
+
+def _scores(data: Data, features: FeatureNetwork | str | Path | None) -> PointScores | ImageScores:
+    if isinstance(data, Points):
+        if features is not None:
+            raise ConfigError(f"features are for images; {data.name} is scored without")
+        return PointScores(data)
+    if isinstance(features, str | Path):
+        features = FeatureNetwork.load(features)
+    return ImageScores(data, features)
 
 
 def _latent(G: Module, latent: int | None) -> int:
