@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +112,10 @@ def test_comparison_with_the_reference_catches_the_second_order_alone(mistake: s
             continue
         with pytest.raises(AssertionError, match=expected):
             compare(case, Example(inputs, hyper), 1, Table())
+
+
+def test_page_for_users_runs() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "testing.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 2
+    exec("\n".join(blocks), {"__name__": "page"})

@@ -112,9 +112,11 @@ def test_tangent_by_two_vjps_from_the_output_alone(monkeypatch: pytest.MonkeyPat
     check_op(TanhOfOutput(), [rng.standard_normal((3, 4))])
 
 
+EXAMPLE = str(Path(__file__).parent.parent / "examples" / "user_op.py")
+
+
 def test_example_runs(capsys: pytest.CaptureFixture) -> None:
-    example = Path(__file__).parent.parent / "examples" / "user_op.py"
-    runpy.run_path(str(example), run_name="__main__")
+    runpy.run_path(EXAMPLE, run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "swish: value, vjp to second order and jvp are right"
     assert lines[-1].startswith("gradient penalty through it: ")
@@ -122,7 +124,7 @@ def test_example_runs(capsys: pytest.CaptureFixture) -> None:
 
 def test_numba_kernel_gives_the_same_values() -> None:
     pytest.importorskip("numba")
-    names = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "user_op.py"))
+    names = runpy.run_path(EXAMPLE, run_name="__main__")
     x = rng.standard_normal((4, 3))
     ours, theirs = (names[k](beta=2.0)(pg.tensor(x)).numpy() for k in ("Swish", "NumbaSwish"))
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
