@@ -173,4 +173,42 @@ Tensor to_operand(const char* op, const py::handle& x, const Tensor& like) {
                    " is neither a Tensor nor a number: wrap arrays with pygan.tensor");
 }
 
+Tensor to_exact_operand(const char* op, const py::handle& x, const Tensor& like) {
+  if (!is_scalar(x) || is_float(like.dtype())) return to_operand(op, x, like);
+  const py::object number = py::reinterpret_borrow<py::object>(x);
+  const py::object type = numpy_dtype(like.dtype()).attr("type");
+  py::object held;
+  try {
+    held = type(number);
+  } catch (py::error_already_set&) {  // out of range, infinite or NaN
+  }
+  if (!held || !held.equal(number))
+    throw DTypeError(std::string(op) + ": " + name(like.dtype()) + " does not hold the number " +
+                     py::str(number).cast<std::string>() + ": convert the tensor with astype");
+  return Tensor(copy_in(held, std::string(name(like.dtype())), like.device()));
+}
+
+namespace {
+
+template <class Convert>
+std::pair<Tensor, Tensor> operands(const char* op, const py::object& a, const py::object& b,
+                                   Convert convert) {
+  const bool left = py::isinstance<Tensor>(a);
+  if (!left && !py::isinstance<Tensor>(b))
+    throw DTypeError(std::string(op) +
+                     ": one operand must be a Tensor: wrap arrays with pygan.tensor");
+  const Tensor like = (left ? a : b).cast<Tensor>();
+  return {convert(op, a, like), convert(op, b, like)};
+}
+
+}  // namespace
+
+std::pair<Tensor, Tensor> to_operands(const char* op, const py::object& a, const py::object& b) {
+  return operands(op, a, b, &to_operand);
+}
+std::pair<Tensor, Tensor> to_exact_operands(const char* op, const py::object& a,
+                                            const py::object& b) {
+  return operands(op, a, b, &to_exact_operand);
+}
+
 }  // namespace pygan::bindings

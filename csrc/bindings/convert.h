@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/array.h"
 #include "core/tensor.h"
@@ -40,6 +41,13 @@ void check_export(const char* what);
 
 // A Tensor, or a number as a zero-axis tensor of `like`'s dtype.
 Tensor to_operand(const char* op, const py::handle& x, const Tensor& like);
+// The same where rounding would change what is meant (x < 0.5 of integers): DTypeError for a number
+// that an integer or bool dtype does not hold.
+Tensor to_exact_operand(const char* op, const py::handle& x, const Tensor& like);
+// Two operands, one of which must be a Tensor.
+std::pair<Tensor, Tensor> to_operands(const char* op, const py::object& a, const py::object& b);
+std::pair<Tensor, Tensor> to_exact_operands(const char* op, const py::object& a,
+                                            const py::object& b);
 
 void bind_errors(py::module_& m);
 void bind_tensor(py::module_& m);

@@ -118,13 +118,20 @@ Shape reshape_target(const Tensor& x, const py::args& args) {
 
 // a (op) b with a number on either side. Returns NotImplemented for anything else, so that Python
 // can ask the other operand.
-template <class F>
-py::object binary(const Tensor& a, const py::object& other, bool reflected, const char* op, F f) {
+using Binary = Tensor (*)(const Tensor&, const Tensor&);
+py::object binary(const Tensor& a, const py::object& other, bool reflected, const char* op,
+                  Binary f, decltype(&to_operand) convert = &to_operand) {
   if (py::isinstance<py::array>(other)) to_operand(op, other, a);  // raises: it must be wrapped
   if (!py::isinstance<Tensor>(other) && !is_scalar(other))
     return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-  const Tensor b = to_operand(op, other, a);
+  const Tensor b = convert(op, other, a);
   return py::cast(released([&] { return reflected ? f(b, a) : f(a, b); }));
+}
+
+py::object power(const Tensor& a, const py::object& other) {
+  if (!is_scalar(other)) return binary(a, other, false, "pow", &ops::pow);
+  const double n = py::float_(other).cast<double>();
+  return py::cast(released([&] { return ops::power(a, n); }));
 }
 
 py::object to_dlpack(const Tensor& t, const py::kwargs& kwargs) {
@@ -277,7 +284,6 @@ void bind_tensor(py::module_& m) {
   reduction("max",
             [](const Tensor& t, const ops::Axes& a, bool k) { return ops::max(t, a, k).first; });
 
-  using Binary = Tensor (*)(const Tensor&, const Tensor&);
   const auto arithmetic = [&c](const char* plain, const char* reflected, const char* op, Binary f) {
     c.def(plain,
           [op, f](const Tensor& a, const py::object& b) { return binary(a, b, false, op, f); });
@@ -288,6 +294,27 @@ void bind_tensor(py::module_& m) {
   arithmetic("__sub__", "__rsub__", "sub", &ops::sub);
   arithmetic("__mul__", "__rmul__", "mul", &ops::mul);
   arithmetic("__truediv__", "__rtruediv__", "div", &ops::div);
+  c.def("__pow__", &power);
+  c.def("__rpow__",
+        [](const Tensor& a, const py::object& b) { return binary(a, b, true, "pow", &ops::pow); });
+  // No __eq__: tensors are keys of dicts and members of sets by identity. pygan.ops.equal compares.
+  const auto comparison = [&c](const char* symbol, const char* op, Binary f) {
+    c.def(symbol, [op, f](const Tensor& a, const py::object& b) {
+      return binary(a, b, false, op, f, &to_exact_operand);
+    });
+  };
+  comparison("__lt__", "less", &ops::less);
+  comparison("__le__", "less_equal", &ops::less_equal);
+  comparison("__gt__", "greater", &ops::greater);
+  comparison("__ge__", "greater_equal", &ops::greater_equal);
+  c.def("__abs__", [](const Tensor& t) { return released([&] { return ops::abs(t); }); });
+  c.def("abs", [](const Tensor& t) { return released([&] { return ops::abs(t); }); });
+  c.def(
+      "clip",
+      [](const Tensor& t, std::optional<double> low, std::optional<double> high) {
+        return released([&] { return ops::clip(t, low, high); });
+      },
+      py::arg("low") = py::none(), py::arg("high") = py::none());
   c.def("__neg__", [](const Tensor& t) { return released([&] { return ops::neg(t); }); });
   c.def(
       "__matmul__",

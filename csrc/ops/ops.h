@@ -20,16 +20,46 @@ Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
 Tensor divide_no_nan(const Tensor& a, const Tensor& b);  // a / b, and 0 where b = 0
 Tensor neg(const Tensor& x);
-Tensor exp(const Tensor& x);
-Tensor log(const Tensor& x);
+Tensor abs(const Tensor& x);   // its derivative at 0 is 0
+Tensor sign(const Tensor& x);  // -1, 0, 1; non-differentiable
 Tensor sqrt(const Tensor& x);
 Tensor square(const Tensor& x);
-Tensor tanh(const Tensor& x);
-Tensor sigmoid(const Tensor& x);
-Tensor softplus(const Tensor& x);         // log(1 + e^x)
 Tensor scale(const Tensor& x, double a);  // a x
 Tensor shift(const Tensor& x, double a);  // x + a
 Tensor astype(const Tensor& x, DType dtype);
+
+// functions/
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor softplus(const Tensor& x);  // log(1 + e^x)
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor power(const Tensor& x, double a);       // x^a
+Tensor pow(const Tensor& a, const Tensor& b);  // a^b
+Tensor elu(const Tensor& x, double alpha);     // x where x > 0, else alpha (e^x - 1)
+Tensor gelu(const Tensor& x);                  // x Phi(x), Phi the normal distribution function
+Tensor gelu_tanh(const Tensor& x);             // its approximation by tanh
+Tensor silu(const Tensor& x);                  // x sigmoid(x)
+
+// select/: comparisons give bool and are non-differentiable
+Tensor maximum(const Tensor& a, const Tensor& b);  // ties: the gradient goes to a
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor clip(const Tensor& x, std::optional<double> low, std::optional<double> high);
+Tensor clip_grad(const Tensor& dy, const Tensor& x, std::optional<double> low,
+                 std::optional<double> high);  // dy where low <= x <= high, else 0
+Tensor equal(const Tensor& a, const Tensor& b);
+Tensor not_equal(const Tensor& a, const Tensor& b);
+Tensor less(const Tensor& a, const Tensor& b);
+Tensor less_equal(const Tensor& a, const Tensor& b);
+Tensor greater(const Tensor& a, const Tensor& b);
+Tensor greater_equal(const Tensor& a, const Tensor& b);
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+Tensor logical_and(const Tensor& a, const Tensor& b);  // of bool, as or and not
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_not(const Tensor& x);
 
 // leaky_relu/: the template for a new op
 Tensor leaky_relu(const Tensor& x, double negative_slope);

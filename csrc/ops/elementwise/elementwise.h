@@ -1,14 +1,12 @@
-// Elementwise ops. One kernel a family, one small functor a member (elementwise_cpu.cpp).
+// Arithmetic on each element, with NumPy's broadcasting. One kernel a family, one small functor a
+// member (elementwise_cpu.cpp).
 //
 //   unary           y                      dx
 //   neg             -x                     -dy
-//   exp             e^x                    dy y
-//   log             ln x                   dy / x
+//   abs             |x|                    dy sign(x): 0 at 0
+//   sign            -1, 0, 1; NaN stays    non-differentiable
 //   sqrt            x^(1/2)                dy / (2 y)
 //   square          x^2                    2 x dy
-//   tanh            tanh x                 dy (1 - y^2)
-//   sigmoid         1 / (1 + e^-x)         dy y (1 - y), 1 - y = sigmoid(-x): exact in the tail
-//   softplus        ln(1 + e^x)            dy sigmoid(x)
 //   scale           a x                    a dy
 //   shift           x + a                  dy
 //
@@ -19,9 +17,10 @@
 //   div             a / b                  dy / b                    -dy y / b
 //   divide_no_nan   a / b, 0 where b = 0   divide_no_nan(dy, b)      -divide_no_nan(dy y, b)
 //
+// The binary kernel also serves pow (ops/functions), maximum and minimum (ops/select).
+//
 // x any shape; a and b broadcast as in NumPy, and their gradients are summed back (sum_to).
 // float32 or float64, not mixed. The number of scale and shift is rounded to x's dtype first.
-// exp, tanh and the other functions are those of core/vecmath.h: the same bits on every CPU.
 //
 //   astype          x in another dtype     astype(dy, x's dtype); no gradient through int and bool
 //
@@ -29,49 +28,40 @@
 // -2^63 and uint8 the value modulo 256 (0 beyond 32 bits), as NumPy on x86-64. To bool: x != 0.
 //
 // Errors: ShapeError where shapes do not broadcast, DTypeError for mixed or non-float dtypes.
-// FLOPs: one an element, also of exp and the like.
+// FLOPs: one an element.
 #pragma once
 
 #include <cstdint>
 
 #include "core/array.h"
 #include "core/isa.h"
+#include "ops/elementwise/broadcast.h"
 
 namespace pygan {
 
-enum class Unary : uint8_t {
-  neg,
-  exp,
-  log,
-  sqrt,
-  square,
-  tanh,
-  sigmoid,
-  softplus,
-  scale,
-  shift,
-};
-struct UnaryArgs {
+template <class Member>
+struct MapArgs {  // y = f(x), f a member of a family
   const void* x;  // (n)
   void* y;        // (n)
   int64_t n;
-  double a;  // of scale and shift
-  Unary op;
+  double a;  // the number of scale, shift and the like
+  Member op;
   bool f64;  // else float32
 };
+
+enum class Unary : uint8_t { neg, abs, sign, sqrt, square, scale, shift };
+using UnaryArgs = MapArgs<Unary>;
 struct UnaryKernel {
   static constexpr const char* name = "unary";
   using Fn = void (*)(const UnaryArgs&);
 };
 
-enum class Binary : uint8_t { add, sub, mul, div, divide_no_nan };
+enum class Binary : uint8_t { add, sub, mul, div, divide_no_nan, pow, maximum, minimum };
 struct BinaryArgs {
-  const void* a;  // strides in elements; 0 along the axes it is broadcast over
-  const void* b;  // likewise
-  void* y;        // (extent[0], ..., extent[rank - 1]), dense
-  int rank;       // at least 1. Axes are merged as far as the strides allow, so along the last one
-                  // the strides of a and b are 0 or 1, and at least one of them is 1.
-  int64_t extent[Shape::kMaxRank], a_stride[Shape::kMaxRank], b_stride[Shape::kMaxRank];
+  const void* a;  // axes.stride[0]
+  const void* b;  // axes.stride[1]
+  void* y;        // (axes.extent), dense
+  Broadcast axes;
   Binary op;
   bool f64;
 };

@@ -2,20 +2,18 @@
 
 #include "core/parallel.h"
 #include "core/vecmath.h"
+#include "core/vecmath_pow.h"
+#include "ops/elementwise/broadcast_cpu.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
 
-// Elements worth a second thread
-constexpr int64_t kGrain = 1 << 15;          // of arithmetic, which waits for memory
-constexpr int64_t kFunctionGrain = 1 << 13;  // of exp and the like
-
 // ---- y = f(x) ----------------------------------------------------------------------------------
 
-// x (n), y (n)
-template <class X, class Y, class F>
-void map(const X* __restrict x, Y* __restrict y, int64_t n, F f) {
-  for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+// -1, 0 or 1; NaN stays
+template <class T>
+T sign_of(T x) {
+  return vecmath::select(x == x, T(x > T(0)) - T(x < T(0)), x);
 }
 
 template <class T>
@@ -23,101 +21,35 @@ void unary_of(const UnaryArgs& args) {
   const T* x = static_cast<const T*>(args.x);
   T* y = static_cast<T*>(args.y);
   const T a = static_cast<T>(args.a);
-  const auto run = [&](int64_t grain, auto f) {
-    parallel_ranges(args.n, grain,
-                    [&](int64_t begin, int64_t end) { map(x + begin, y + begin, end - begin, f); });
-  };
+  const auto run = [&](auto f) { map(x, y, args.n, kGrain, f); };
   switch (args.op) {
     case Unary::neg:
-      return run(kGrain, [](T v) { return -v; });
-    case Unary::exp:
-      return run(kFunctionGrain, [](T v) { return vecmath::exp(v); });
-    case Unary::log:
-      return run(kFunctionGrain, [](T v) { return vecmath::log(v); });
+      return run([](T v) { return -v; });
+    case Unary::abs:
+      return run([](T v) { return vecmath::abs(v); });
+    case Unary::sign:
+      return run([](T v) { return sign_of(v); });
     case Unary::sqrt:
-      return run(kGrain, [](T v) { return vecmath::sqrt(v); });
+      return run([](T v) { return vecmath::sqrt(v); });
     case Unary::square:
-      return run(kGrain, [](T v) { return v * v; });
-    case Unary::tanh:
-      return run(kFunctionGrain, [](T v) { return vecmath::tanh(v); });
-    case Unary::sigmoid:
-      return run(kFunctionGrain, [](T v) { return vecmath::sigmoid(v); });
-    case Unary::softplus:
-      return run(kFunctionGrain, [](T v) { return vecmath::softplus(v); });
+      return run([](T v) { return v * v; });
     case Unary::scale:
-      return run(kGrain, [a](T v) { return a * v; });
+      return run([a](T v) { return a * v; });
     case Unary::shift:
-      return run(kGrain, [a](T v) { return v + a; });
+      return run([a](T v) { return v + a; });
   }
 }
 
 // ---- y = f(a, b), broadcast --------------------------------------------------------------------
 
-// A stretch of n elements along the last axis: a (n) or one element, b likewise, y (n)
-template <class T, class F>
-void stretch(const T* __restrict a, int64_t a_stride, const T* __restrict b, int64_t b_stride,
-             T* __restrict y, int64_t n, F f) {
-  if (a_stride == 0) {
-    const T value = *a;
-    for (int64_t i = 0; i < n; ++i) y[i] = f(value, b[i]);
-  } else if (b_stride == 0) {
-    const T value = *b;
-    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], value);
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
-  }
+// The larger of two numbers; NaN where one is NaN, the first NaN of two
+template <class T>
+T larger_of(T u, T v) {
+  return vecmath::select((u >= v) | (u != u), u, v);
 }
-
-// Elements [begin, end) of y, stretch by stretch.
-template <class T, class F>
-void broadcast(const BinaryArgs& args, int64_t begin, int64_t end, F f) {
-  const int last = args.rank - 1;
-  const int64_t row = args.extent[last];
-  int64_t at[Shape::kMaxRank] = {};  // indices along the axes before the last
-  int64_t rest = begin / row, column = begin % row;
-  const T* a = static_cast<const T*>(args.a);
-  const T* b = static_cast<const T*>(args.b);
-  T* y = static_cast<T*>(args.y);
-  for (int k = last - 1; k >= 0; --k) {
-    at[k] = rest % args.extent[k];
-    rest /= args.extent[k];
-    a += at[k] * args.a_stride[k];
-    b += at[k] * args.b_stride[k];
-  }
-  for (;;) {
-    const int64_t n = row - column < end - begin ? row - column : end - begin;
-    stretch(a + column * args.a_stride[last], args.a_stride[last], b + column * args.b_stride[last],
-            args.b_stride[last], y + begin, n, f);
-    begin += n;
-    if (begin == end) return;
-    column = 0;
-    for (int k = last - 1; k >= 0; --k) {  // count up; an axis that is full starts again
-      a += args.a_stride[k];
-      b += args.b_stride[k];
-      if (++at[k] < args.extent[k]) break;
-      a -= args.extent[k] * args.a_stride[k];
-      b -= args.extent[k] * args.b_stride[k];
-      at[k] = 0;
-    }
-  }
-}
-
-// A short vector over the last axis (a bias of a few channels) would make short loops: it is laid
-// out repeatedly, and elements [begin, end) run in stretches of whole repetitions.
-constexpr int64_t kShortRow = 256, kRepeated = 512, kRepeatedFrom = 4096;
-
-// x (rows, row), v (row), y (rows, row)
-template <class T, class F>
-void repeat(const T* x, const T* v, int64_t row, T* y, int64_t begin, int64_t end, F f) {
-  T repeated[kRepeated + 2 * kShortRow];
-  const int64_t length = (kRepeated + row - 1) / row * row;  // and one row more, for any phase
-  for (int64_t i = 0; i < length + row; i += row)
-    __builtin_memcpy(repeated + i, v, static_cast<size_t>(row) * sizeof(T));
-  const T* phase = repeated + begin % row;
-  for (int64_t n; begin < end; begin += n) {
-    n = length < end - begin ? length : end - begin;
-    stretch(x + begin, 1, phase, 1, y + begin, n, f);
-  }
+template <class T>
+T smaller_of(T u, T v) {
+  return vecmath::select((u <= v) | (u != u), u, v);
 }
 
 template <class T>
@@ -125,32 +57,24 @@ void binary_of(const BinaryArgs& args) {
   const T* a = static_cast<const T*>(args.a);
   const T* b = static_cast<const T*>(args.b);
   T* y = static_cast<T*>(args.y);
-  int64_t size = 1;
-  for (int k = 0; k < args.rank; ++k) size *= args.extent[k];
-  const int64_t row = args.extent[args.rank - 1];
-  const bool vector = args.rank == 2 && row < kShortRow && size >= kRepeatedFrom &&
-                      args.a_stride[1] == 1 && args.b_stride[1] == 1;
-  const auto run = [&](auto f) {
-    parallel_ranges(size, kGrain, [&](int64_t begin, int64_t end) {
-      if (vector && args.b_stride[0] == 0)
-        repeat(a, b, row, y, begin, end, f);
-      else if (vector && args.a_stride[0] == 0)
-        repeat(b, a, row, y, begin, end, [f](T v, T u) { return f(u, v); });
-      else
-        broadcast<T>(args, begin, end, f);
-    });
-  };
+  const auto run = [&](int64_t grain, auto f) { broadcast(args.axes, a, b, y, grain, f); };
   switch (args.op) {
     case Binary::add:
-      return run([](T u, T v) { return u + v; });
+      return run(kGrain, [](T u, T v) { return u + v; });
     case Binary::sub:
-      return run([](T u, T v) { return u - v; });
+      return run(kGrain, [](T u, T v) { return u - v; });
     case Binary::mul:
-      return run([](T u, T v) { return u * v; });
+      return run(kGrain, [](T u, T v) { return u * v; });
     case Binary::div:
-      return run([](T u, T v) { return u / v; });
+      return run(kGrain, [](T u, T v) { return u / v; });
     case Binary::divide_no_nan:
-      return run([](T u, T v) { return vecmath::select(v == T(0), T(0), u / v); });
+      return run(kGrain, [](T u, T v) { return vecmath::select(v == T(0), T(0), u / v); });
+    case Binary::pow:
+      return run(kFunctionGrain, [](T u, T v) { return vecmath::pow(u, v); });
+    case Binary::maximum:
+      return run(kGrain, [](T u, T v) { return larger_of(u, v); });
+    case Binary::minimum:
+      return run(kGrain, [](T u, T v) { return smaller_of(u, v); });
   }
 }
 
@@ -210,9 +134,7 @@ template <class To, class From>
 void cast_of(const CastArgs& args) {
   const From* x = static_cast<const From*>(args.x);
   To* y = static_cast<To*>(args.y);
-  parallel_ranges(args.n, kGrain, [&](int64_t begin, int64_t end) {
-    map(x + begin, y + begin, end - begin, [](From v) { return Convert<To, From>::of(v); });
-  });
+  map(x, y, args.n, kGrain, [](From v) { return Convert<To, From>::of(v); });
 }
 
 template <class From>
