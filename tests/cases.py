@@ -15,6 +15,7 @@ from ops import (
     norm_cases,
     random_cases,
     reduce_cases,
+    select_cases,
     softmax_cases,
 )
 from ops.case import Case, Example
@@ -23,6 +24,7 @@ __all__ = ["CASES", "Case", "Example"]
 
 ROOMS = (
     elementwise_cases,
+    select_cases,
     reduce_cases,
     arrange_cases,
     index_cases,

@@ -12,6 +12,7 @@ import pytest
 
 import pygan as pg
 from pygan import nn
+from pygan.reference import functions
 
 
 def array(*shape: int, seed: int = 0, dtype: str = "float32") -> np.ndarray:
@@ -312,6 +313,10 @@ def test_activations() -> None:
         (nn.Tanh(), np.tanh(x)),
         (nn.Sigmoid(), 1 / (1 + np.exp(-x))),
         (nn.Softplus(), np.logaddexp(0, x)),
+        (nn.ELU(0.5), np.where(x > 0, x, 0.5 * np.expm1(np.minimum(x, 0)))),
+        (nn.GELU(), functions.gelu(x)),
+        (nn.GELU("tanh"), functions.gelu_tanh(x)),
+        (nn.SiLU(), x / (1 + np.exp(-x))),
     ):
         np.testing.assert_allclose(layer(pg.tensor(x)).numpy(), expected, rtol=1e-12, atol=1e-14)
 
@@ -361,6 +366,8 @@ def test_wrong_shapes_name_the_layer(
         (lambda: nn.BatchNorm(4, eps=-1), "BatchNorm: eps"),
         (lambda: nn.BatchNorm(True), "BatchNorm: features"),
         (lambda: nn.LeakyReLU(float("nan")), "LeakyReLU: negative_slope"),
+        (lambda: nn.ELU(float("inf")), "ELU: alpha"),
+        (lambda: nn.GELU("erf"), "GELU: approximate"),
         (lambda: nn.Reshape(5), "Reshape: shape must be a tuple"),
         (lambda: nn.Reshape((2, 0)), "Reshape: each extent"),
     ],

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from pygan.nn import init, pending
 from pygan.nn.activations import (
+    ELU,
+    GELU,
     LeakyReLU,
     LogSoftmax,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softplus,
     Tanh,
@@ -31,6 +34,8 @@ from pygan.nn.virtual_batch_norm import (
 )
 
 __all__ = [
+    "ELU",
+    "GELU",
     "BatchNorm",
     "Buffer",
     "Conv2d",
@@ -52,6 +57,7 @@ __all__ = [
     "ReferenceSequential",
     "Reshape",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",

@@ -9,7 +9,10 @@ from pygan._core import Tensor
 from pygan.errors import ConfigError
 from pygan.nn.module import Module
 
-__all__ = ["LeakyReLU", "LogSoftmax", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = [
+    "ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Tanh",
+]  # fmt: skip
 
 
 class ReLU(Module):
@@ -32,6 +35,46 @@ class LeakyReLU(Module):
 
     def extra_repr(self) -> str:
         return f"{self.negative_slope:g}"
+
+
+class ELU(Module):
+    """x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2016)."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        if not math.isfinite(alpha):
+            raise ConfigError(f"ELU: alpha must be finite, got {alpha!r}")
+        self.alpha = float(alpha)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"{self.alpha:g}"
+
+
+class GELU(Module):
+    """x Phi(x), Phi the normal distribution function (Hendrycks and Gimpel 2016).
+
+    approximate="tanh" takes x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 instead.
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ConfigError(f'GELU: approximate must be "none" or "tanh", got {approximate!r}')
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return "" if self.approximate == "none" else self.approximate
+
+
+class SiLU(Module):
+    """x sigmoid(x) (Hendrycks and Gimpel 2016; Ramachandran et al. 2017)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pg.ops.silu(x)
 
 
 class Tanh(Module):

@@ -1,6 +1,6 @@
 # ruff: noqa: ANN001, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
-"""Elementwise arithmetic with NumPy's broadcasting, and functions of one variable.
+"""Elementwise arithmetic with NumPy's broadcasting.
 
 A function of one variable has ``dx = f'(x) dy``, and so ``L = <f'(x) dy, ddx>`` has
 ``ddy = f'(x) ddx`` and ``dx = f''(x) dy ddx``. A broadcast input is summed back by :func:`sum_to`.
@@ -13,8 +13,8 @@ import numpy as np
 from pygan.reference.shape import sum_to
 
 __all__ = [
-    "add", "astype", "div", "divide_no_nan", "exp", "log", "mul", "neg", "scale", "shift",
-    "sigmoid", "softplus", "sqrt", "square", "sub", "tanh",
+    "abs", "add", "astype", "div", "divide_no_nan", "mul", "neg", "scale", "shift", "sign", "sqrt",
+    "square", "sub",
 ]  # fmt: skip
 
 
@@ -125,35 +125,24 @@ def neg_vjp2(ddx, dy, x):
     return -ddx[0], np.zeros_like(x)
 
 
-def exp(x):
-    """``y = e^x``"""
-    return np.exp(x)
+def abs(x):
+    """``y = |x|``"""
+    return np.abs(x)
 
 
-def exp_vjp(dy, x):
-    """``dx = e^x dy``"""
-    return (np.exp(x) * dy,)
+def abs_vjp(dy, x):
+    """``dx = sign(x) dy``, 0 at 0"""
+    return (np.sign(x) * dy,)
 
 
-def exp_vjp2(ddx, dy, x):
-    """``f'' = e^x``"""
-    y = np.exp(x)
-    return y * ddx[0], y * dy * ddx[0]
+def abs_vjp2(ddx, dy, x):
+    """``ddy = sign(x) ddx``"""
+    return np.sign(x) * ddx[0], np.zeros_like(x)
 
 
-def log(x):
-    """``y = ln x``"""
-    return np.log(x)
-
-
-def log_vjp(dy, x):
-    """``dx = dy / x``"""
-    return (dy / x,)
-
-
-def log_vjp2(ddx, dy, x):
-    """``f'' = -1 / x^2``"""
-    return ddx[0] / x, -dy * ddx[0] / (x * x)
+def sign(x):
+    """``y = -1, 0 or 1``; NaN stays NaN. Flat between its steps: declared non-differentiable"""
+    return np.sign(x)
 
 
 def sqrt(x):
@@ -185,57 +174,6 @@ def square_vjp(dy, x):
 def square_vjp2(ddx, dy, x):
     """``f'' = 2``"""
     return 2 * x * ddx[0], 2 * dy * ddx[0]
-
-
-def tanh(x):
-    """``y = (e^x - e^-x) / (e^x + e^-x)``"""
-    return np.tanh(x)
-
-
-def tanh_vjp(dy, x):
-    """``dx = (1 - y^2) dy``"""
-    y = np.tanh(x)
-    return ((1 - y * y) * dy,)
-
-
-def tanh_vjp2(ddx, dy, x):
-    """``f'' = -2 y (1 - y^2)``"""
-    y = np.tanh(x)
-    slope = 1 - y * y
-    return slope * ddx[0], -2 * y * slope * dy * ddx[0]
-
-
-def sigmoid(x):
-    """``y = 1 / (1 + e^-x)``, with e^-|x| so that nothing overflows"""
-    z = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + z), z / (1 + z))
-
-
-def sigmoid_vjp(dy, x):
-    """``dx = y (1 - y) dy``, ``1 - y = sigmoid(-x)``: the difference would cancel near y = 1"""
-    return (sigmoid(x) * sigmoid(-x) * dy,)
-
-
-def sigmoid_vjp2(ddx, dy, x):
-    """``f'' = y (1 - y) (1 - 2 y)``"""
-    y, rest = sigmoid(x), sigmoid(-x)
-    return y * rest * ddx[0], y * rest * (rest - y) * dy * ddx[0]
-
-
-def softplus(x):
-    """``y = ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|)``"""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def softplus_vjp(dy, x):
-    """``dx = sigmoid(x) dy``"""
-    return (sigmoid(x) * dy,)
-
-
-def softplus_vjp2(ddx, dy, x):
-    """``f'' = sigmoid'``"""
-    s = sigmoid(x)
-    return s * ddx[0], s * sigmoid(-x) * dy * ddx[0]
 
 
 def scale(x, a):

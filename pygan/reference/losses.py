@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pygan.reference.elementwise import sigmoid, softplus
+from pygan.reference.functions import sigmoid, softplus
 
 __all__ = ["bce_with_logits"]
 

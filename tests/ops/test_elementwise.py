@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,70 @@ def test_empty_arrays() -> None:
     y = pg.ops.tanh(x) * 2.0
     assert y.shape == (0, 3)
     assert pg.grad(y, [x], [y])[0].shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_pow_has_the_special_values_of_numpy(dtype: str) -> None:
+    tiny, largest = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    x = np.array([0, 1, 2, 0.5, 3, INF, tiny, largest], dtype)
+    x = np.concatenate([x, -x, [NAN]]).astype(dtype)
+    y = pg.ops.pow(pg.tensor(x[:, None].copy()), pg.tensor(x)).numpy()
+    with np.errstate(all="ignore"):
+        expected = np.power(x[:, None], x)
+    np.testing.assert_array_max_ulp(y, expected, 1)
+    np.testing.assert_array_equal(np.signbit(y), np.signbit(expected) & ~np.isnan(y))
+
+
+def test_powers_that_a_number_holds_are_exact() -> None:
+    bases, exponents = np.arange(-30, 31), np.arange(11)
+    exact = np.array([[int(b) ** int(e) for e in exponents] for b in bases], object)
+    for dtype, limit in (("float32", 2**24), ("float64", 2**53)):
+        x, e = bases.astype(dtype)[:, None], exponents.astype(dtype)
+        y = pg.ops.pow(pg.tensor(x), pg.tensor(e)).numpy()
+        held = np.abs(exact) <= limit
+        np.testing.assert_array_equal(y[held], exact[held].astype(dtype))
+        for k in (0, 1, 2, 3):  # a number as the exponent
+            np.testing.assert_array_equal(
+                (pg.tensor(x) ** k).numpy()[:, 0], exact[:, k].astype(dtype)
+            )
+
+
+def test_powers_of_a_number_have_finite_derivatives_at_zero() -> None:
+    x = pg.tensor(np.zeros(3), requires_grad=True)
+    for k, expected in ((0, (0, 0, 0)), (1, (1, 0, 0)), (2, (0, 2, 0)), (3, (0, 0, 6))):
+        y = x**k
+        for value in expected:
+            (y,) = pg.grad(y.sum(), [x], create_graph=True)
+            np.testing.assert_array_equal(y.numpy(), value)
+            if not y.requires_grad:
+                break
+
+
+def test_pow_is_flat_in_its_exponent_at_base_zero() -> None:
+    a = pg.tensor(np.array([0.0, 0.0, 2.0]), requires_grad=True)
+    b = pg.tensor(np.array([0.0, 2.0, 0.0]), requires_grad=True)
+    da, db = pg.grad((a**b).sum(), [a, b])
+    np.testing.assert_array_equal(da.numpy(), 0)
+    np.testing.assert_allclose(db.numpy(), [0, 0, np.log(2)], rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "elu", "erf"])
+def test_activations_at_infinity(name: str) -> None:
+    y = getattr(pg.ops, name)(pg.tensor([INF, -INF, NAN])).numpy()
+    left = {"elu": -1, "erf": -1}.get(name, 0)
+    np.testing.assert_array_equal(y, [1 if name == "erf" else INF, left, NAN])
+
+
+def test_left_tails_of_activations_do_not_cancel() -> None:
+    x = np.array([-5.0, -3.0, -1e-6], np.float32)
+    wide = x.astype(np.float64)
+    cdf = np.array([math.erfc(-v / math.sqrt(2)) / 2 for v in wide])
+    np.testing.assert_allclose(pg.ops.gelu(pg.tensor(x)).numpy(), wide * cdf, rtol=1e-4)
+    np.testing.assert_allclose(pg.ops.elu(pg.tensor(x)).numpy(), np.expm1(wide), rtol=3e-7)
+
+
+def test_settings_of_activations_are_checked() -> None:
+    with pytest.raises(pg.ConfigError, match="approximate"):
+        pg.ops.gelu(pg.zeros(2), approximate="erf")
+    with pytest.raises(pg.ConfigError, match="alpha"):
+        pg.ops.elu(pg.zeros(2), alpha=INF)

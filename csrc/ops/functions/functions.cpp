@@ -37,10 +37,11 @@ Tensor number(double value, const Tensor& x) {
   return Tensor(Array::full({}, value, x.dtype(), x.device()));
 }
 
-// Each derivative is 0 where the power is constant. A 1 in the base's place there keeps its infinite
-// powers, and logarithms, out of the derivatives to come.
+// Where a derivative is 0 at a = 0, a 1 in the base's place keeps infinite powers and logarithms out of
+// it and out of the derivatives to come.
 Tensor pow_da(const Tensor& a, const Tensor& b, const Tensor& d) {
-  const Tensor constant = ops::equal(b, number(0, b));
+  const Tensor zero = ops::equal(a, number(0, a));
+  const Tensor constant = ops::logical_and(zero, ops::equal(b, number(0, b)));
   const Tensor base = ops::where(constant, number(1, a), a);
   return ops::mul(d, ops::mul(b, ops::pow(base, ops::shift(b, -1))));
 }

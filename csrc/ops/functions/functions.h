@@ -21,7 +21,7 @@
 //
 // pow(a, b) = a^b broadcasts, with the binary kernel of ops/elementwise:
 //
-//   da = dy b a^(b - 1), and 0 where b = 0
+//   da = dy b a^(b - 1), and 0 where a = b = 0
 //   db = dy y ln|a|, and 0 where a = 0 and b >= 0
 //
 // Powers have the special values of C's pow and NumPy's power: x^0 = 1^b = 1 even for NaN; a negative
