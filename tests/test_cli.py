@@ -198,7 +198,7 @@ def test_a_traceback_only_where_it_is_asked_for(place: Path):
             del os.environ["PYGAN_TRACEBACK"]
         assert process.returncode == 2
         assert ("Traceback" in errors) == shown
-        assert errors.endswith("known: default, wgan-gp\n")
+        assert errors.endswith(f"known: {', '.join(recipes.names())}\n")
 
 
 def test_networks_that_make_nan_end_with_6(

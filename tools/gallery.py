@@ -40,6 +40,10 @@ RING = ("steps=3000", "score_every=3000", "sample_every=3000")
 IMAGES = ("steps=1500", "score_every=1500", "sample_every=1500", "generator.width=32")
 #: Weights of the penalties: those of their papers where D's scale is like theirs.
 WEIGHTS = {"wgan-gp": 10.0, "wgan-lp": 10.0, "dragan": 10.0, "r1": 10.0, "r2": 10.0}
+#: What a game needs beside its name to move on points within these steps.
+ON_POINTS = {
+    "wgan-gp": ("game.weight=0.1", "game.d_optimizer.lr=0.001", "game.g_optimizer.lr=0.001"),
+}
 NORMS = ("none", "batch", "virtual", "reference", "layer", "instance", "spectral")
 
 
@@ -66,7 +70,7 @@ def entries() -> list[Entry]:
     found = []
     for name in games.names():
         game = f"game={name}"
-        found.append(Entry("ring", name, "ring", (*RING, game)))
+        found.append(Entry("ring", name, "ring", (*RING, game, *ON_POINTS.get(name, ()))))
         found.append(Entry("images", name, "default", (*IMAGES, game)))
     for kind in KINDS:
         weight = WEIGHTS.get(kind, 10.0)
