@@ -24,6 +24,16 @@ from pygan.nn.batch_norm import BatchNorm
 from pygan.nn.dropout import Dropout
 from pygan.nn.embedding import Embedding
 from pygan.nn.group_norm import GroupNorm, InstanceNorm, LayerNorm
+from pygan.nn.images import (
+    AvgPool2d,
+    GlobalAvgPool2d,
+    MaxPool2d,
+    PixelShuffle,
+    ReflectionPad2d,
+    ReplicationPad2d,
+    Upsample,
+    ZeroPad2d,
+)
 from pygan.nn.layers import Conv2d, ConvTranspose2d, Flatten, GlobalAvgPool, Linear, Reshape
 from pygan.nn.module import Buffer, Module, Parameter, Sequential
 from pygan.nn.spectral_norm import SpectralNorm
@@ -36,6 +46,7 @@ from pygan.nn.virtual_batch_norm import (
 __all__ = [
     "ELU",
     "GELU",
+    "AvgPool2d",
     "BatchNorm",
     "Buffer",
     "Conv2d",
@@ -44,17 +55,22 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GlobalAvgPool",
+    "GlobalAvgPool2d",
     "GroupNorm",
     "InstanceNorm",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MaxPool2d",
     "Module",
     "Parameter",
+    "PixelShuffle",
     "ReLU",
     "ReferenceBatchNorm",
     "ReferenceSequential",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
     "Reshape",
     "Sequential",
     "SiLU",
@@ -63,7 +79,9 @@ __all__ = [
     "Softplus",
     "SpectralNorm",
     "Tanh",
+    "Upsample",
     "VirtualBatchNorm",
+    "ZeroPad2d",
     "init",
     "pending",
 ]
