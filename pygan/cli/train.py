@@ -42,13 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
         out = Path("runs" if arguments.out is None else arguments.out)
         current = runs.start(recipe, settings, out=out, name=arguments.name)
     _introduce(current)
+    first = current.trainer.step
     try:
         current.train()
     except Stopped as stop:
         print(f"stopped after step {stop.step} of {current.config.steps}; saved")
         print(f"resume    pygan train --resume {shown(current.directory.path)}")
         raise
-    _conclude(current, time.perf_counter() - started)
+    _conclude(current, first, time.perf_counter() - started)
     return 0
 
 
@@ -73,6 +74,7 @@ def _settings(arguments: argparse.Namespace) -> list[str]:
 def _introduce(current: object) -> None:
     from pygan.train.machine import cpu_name
     from pygan.train.runs import Run
+    from pygan.train.scores import ImageScores
 
     assert isinstance(current, Run)
     import pygan as pg
@@ -82,6 +84,9 @@ def _introduce(current: object) -> None:
     print(f"run       {shown(current.directory.path)}")
     print(f"data      {trainer.data.name}: {len(trainer.data)} {_kind(trainer.data)}")
     game, unit = config.game["name"], trainer.data.unit
+    if isinstance(trainer.scores, ImageScores):
+        for note in trainer.scores.notes():
+            print(f"note      {note}")
     print(f"game      {game}, {config.steps} steps of {config.batch_size} {unit}")
     print(f"machine   {cpu_name()}, {threads} {'thread' if threads == 1 else 'threads'}")
     if trainer.step:
@@ -97,26 +102,24 @@ def _kind(data: Data) -> str:
     return f"{data.unit} {height}x{width} {'grey' if channels == 1 else 'RGB'}"
 
 
-def _conclude(current: object, seconds: float) -> None:
+def _conclude(current: object, first: int, seconds: float) -> None:
     from pygan.train.page import duration
     from pygan.train.runs import Run
 
     assert isinstance(current, Run)
     directory, trainer = current.directory, current.trainer
-    scored = [row for row in directory.rows() if "swd" in row]
+    scored = [row for row in directory.rows() if "swd" in row or "fd" in row]
     where = shown(directory.path)
-    print(f"trained   {trainer.step} steps in {duration(seconds)}")
+    steps, whole = trainer.step - first, f" ({trainer.step} in all)" if first else ""
+    print(f"trained   {steps} steps in {duration(seconds)}{whole}")
     if scored:
-        first, last = scored[0], scored[-1]
         if trainer.data.unit == "points":
             from pygan.train.point_scores import in_words
-
-            print(f"scores    {in_words(last)}")
         else:
-            print(
-                f"swd       {last['swd']:.1f} (real images {last['swd_real']:.1f}; "
-                f"at step {first['step']}: {first['swd']:.1f})"
-            )
+            from pygan.train.score_page import in_words
+        print(f"scores    {in_words(scored[-1])}")
+        if len(scored) > 1:
+            print(f"at step {scored[0]['step']:<2}{in_words(scored[0])}")
     pictures = sorted(directory.samples.glob("step-*.png"))
     if pictures:
         print(f"picture   {shown(pictures[-1])}")

@@ -17,6 +17,7 @@ from pygan.errors import CollapseError, ConfigError
 from pygan.train import state
 from pygan.train.pictures import save_png
 from pygan.train.progress import Progress
+from pygan.train.scores import COMPARED, ImageScores
 from pygan.train.sheets import real_sheet, sample_sheet
 from pygan.train.signals import Stopped, StopSignals
 
@@ -178,6 +179,8 @@ def _line(trainer: Trainer, clock: _Clock, score: bool) -> dict[str, Any]:
     }
     if score:
         row |= {key: _rounded(value) for key, value in trainer.score().items()}
+        if trainer.run is not None and isinstance(trainer.scores, ImageScores):
+            trainer.scores.look(trainer.fixed_samples(COMPARED), trainer.step)
     row["time_s"] = round(clock.total(), 3)
     return row
 
@@ -204,13 +207,13 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
     from pygan.train.report import write_report
 
     rows = run.rows()
-    scored = [row for row in rows if "swd" in row]
+    scored = [row for row in rows if "swd" in row or "fd" in row]
     summary: dict[str, Any] = {"step": trainer.step, "data": trainer.data.name}
     summary[f"training {trainer.data.unit}"] = len(trainer.data)
     if trainer.data.skipped:
         summary["files left out"] = len(trainer.data.skipped)
     if scored:
-        for key in ("modes", "high_quality", "swd"):
+        for key in ("modes", "high_quality", "fd", "precision", "recall", "swd"):
             if key in scored[-1]:
                 name = key.replace("_", " ")
                 summary[name] = scored[-1][key]
@@ -218,6 +221,13 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
     if rows:
         summary["seconds"] = rows[-1]["time_s"]
     summary |= {f"sha256 {name}": value for name, value in trainer.digests().items()}
+    more: dict[str, Any] = {}
+    if isinstance(trainer.scores, ImageScores):
+        scores = trainer.scores
+        seen = scores.seen or scores.look(trainer.fixed_samples(COMPARED), trainer.step)
+        more = {"real_shares": scores.real_shares(), "neighbours": seen, "notes": scores.notes()}
+        if scores.network is not None:
+            more["classes"] = scores.network.classes
     write_report(
         run.path,
         title=run.path.name,
@@ -228,6 +238,8 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
         machine=machine(),
         summary=summary,
         unit=trainer.data.unit,
+        skipped=trainer.data.skipped,
+        **more,
     )
 
 

@@ -61,14 +61,13 @@ class Progress:
 
     def score(self, row: Mapping[str, Any]) -> None:
         """Show a line of metrics that has scores."""
-        if not self._shown or "swd" not in row:
+        if not self._shown or not ("swd" in row or "fd" in row):
             return
         if self._unit == "points":
             from pygan.train.point_scores import in_words
-
-            text = f"step {row['step']}: {in_words(row)}"
         else:
-            text = f"step {row['step']}: swd {row['swd']:.1f} (real images {row['swd_real']:.1f})"
+            from pygan.train.score_page import in_words
+        text = f"step {row['step']}: {in_words(row)}"
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:

@@ -6,20 +6,22 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pygan.train import point_scores
+from pygan.train import point_scores, score_page
 from pygan.train.charts import Series, chart, number
 from pygan.train.files import write_atomic
 from pygan.train.page import by_step, duration, image, last, page, png, points, spread, text
+from pygan.train.scores import Neighbours
 
 __all__ = ["write_report"]
 
 # Evenly spread, the first and the last always among them:
 MAX_SAMPLES = 8  # a row of the strip on a wide screen
-MAX_ROWS = 7  # a table as high as the chart beside it
+MAX_SKIPPED = 20  # files named of those that were left out
 
 
 def write_report(
@@ -33,6 +35,11 @@ def write_report(
     machine: dict,
     summary: dict,
     unit: str = "images",
+    classes: Sequence[str] = (),
+    real_shares: Sequence[float] | None = None,
+    neighbours: Neighbours | None = None,
+    notes: Sequence[str] = (),
+    skipped: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write ``run_dir/report.html`` and return its path.
 
@@ -41,13 +48,17 @@ def write_report(
         title: heading of the page.
         config_toml: the run's configuration as text.
         metrics: the lines of metrics.jsonl: ``step`` and any of ``time_s``, ``loss_d``, ``loss_g``,
-            ``images_per_s``, ``swd``, ``swd_real``. Missing keys, None, NaN, one line or none will
-            do. Of two lines with one step the later counts.
+            ``images_per_s`` and the scores. Missing keys, None, NaN, one line or none will do. Of
+            two lines with one step the later counts.
         samples: (step, PNG file) of grids; files that are gone are left out.
         real_png: a grid of real images to lay beside the last one, or None.
         machine: names and values, shown as they are.
         summary: names and values of the result, shown as they are.
         unit: what the samples are: "images" or "points".
+        classes, real_shares: names for ``class_histogram``, and the shares of real images.
+        neighbours: samples beside their nearest training images, or None.
+        notes: what a reader of the scores must know.
+        skipped: files that the data left out, with the reason.
 
     Raises:
         CheckpointError: the disk refuses; an earlier report still stands.
@@ -58,14 +69,17 @@ def write_report(
     body = [
         _header(title, rows, unit),
         _pictures(pictures, real, unit),
-        point_scores.section(rows) if unit == "points" else _scores(rows),
+        point_scores.section(rows) if unit == "points" else score_page.section(rows, notes),
+        score_page.shares(_histogram(metrics), real_shares, classes),
+        score_page.neighbours(neighbours),
         _training(rows, unit),
         f"<h2>Configuration</h2><pre>{_toml(config_toml)}</pre>",
         '<div class="sides">',
         _facts("Result", summary),
         _facts("Machine", machine),
         "</div>",
-        _commands(run_dir),
+        _skipped(skipped),
+        _commands(run_dir, config_toml, rows),
     ]
     path = Path(run_dir) / "report.html"
     write_atomic(path, [page(title, body).encode("utf-8")])
@@ -74,17 +88,7 @@ def write_report(
 
 def _header(title: str, rows: list[dict[str, float]], unit: str) -> str:
     """Title and the figures one looks for first."""
-    tiles = point_scores.tiles(rows) if unit == "points" else []
-    score, real = last(rows, "swd"), last(rows, "swd_real")
-    if math.isfinite(score) and unit != "points":
-        note = "sliced Wasserstein distance, less is better"
-        if math.isfinite(real) and real > 0:
-            note = f"{score / real:.2f} × real against real, which scores {real:.1f}"
-        tiles.append(("Score (swd)", f"{score:,.1f}", note))
-        start = next((y for _, y in points(rows, "swd") if math.isfinite(y)), math.nan)
-        if start != score:
-            first = next(x for x, y in points(rows, "swd") if math.isfinite(y))
-            tiles.append(("Score at the start", f"{start:,.1f}", f"at step {first:,.0f}"))
+    tiles = point_scores.tiles(rows) if unit == "points" else score_page.tiles(rows)
     if rows:
         tiles.append(("Steps", f"{rows[-1]['step']:,.0f}", ""))
     elapsed = last(rows, "time_s")
@@ -139,6 +143,25 @@ def _pictures(pictures: list[tuple[int, tuple]], real: tuple | None, unit: str) 
     return "".join(parts)
 
 
+def _histogram(metrics: Sequence[Mapping[str, Any]]) -> Any:
+    """The last ``class_histogram``, or None."""
+    found = (row["class_histogram"] for row in reversed(metrics) if "class_histogram" in row)
+    return next(found, None)
+
+
+def _skipped(files: Sequence[tuple[str, str]]) -> str:
+    """Files that were left out: the first by name, the others as a number."""
+    if not files:
+        return ""
+    lines = "".join(
+        f"<dt>{text(name)}</dt><dd>{text(reason)}</dd>" for name, reason in files[:MAX_SKIPPED]
+    )
+    rest = len(files) - MAX_SKIPPED
+    more = f'<p class="remark">and {rest:,} more</p>' if rest > 0 else ""
+    heading = f"{len(files):,} {'file' if len(files) == 1 else 'files'} left out"
+    return f'<h2>{heading}</h2><dl class="panel facts">{lines}</dl>{more}'
+
+
 def _training(rows: list[dict[str, float]], unit: str) -> str:
     losses = [
         Series("discriminator", "d", points(rows, "loss_d"), smooth=True),
@@ -149,35 +172,6 @@ def _training(rows: list[dict[str, float]], unit: str) -> str:
     if not charts:
         return '<h2>Training</h2><p class="muted">No losses were recorded.</p>'
     return f'<h2>Training</h2><div class="charts">{"".join(charts)}</div>'
-
-
-def _scores(rows: list[dict[str, float]]) -> str:
-    """The curve of the score, a table beside it, and what the score is."""
-    scored = [row for row in rows if math.isfinite(row.get("swd", math.nan))]
-    if not scored:
-        return ""
-    lines = []
-    for row in spread(scored, MAX_ROWS):
-        real = row.get("swd_real", math.nan)
-        ratio = f"{row['swd'] / real:.2f}" if real > 0 else "–"
-        seconds = row.get("time_s", math.nan)
-        lines.append(
-            f"<tr><td>{row['step']:,.0f}</td>"
-            f"<td>{duration(seconds) if math.isfinite(seconds) else '–'}</td>"
-            f"<td>{row['swd']:.1f}</td>"
-            f"<td>{f'{real:.1f}' if math.isfinite(real) else '–'}</td><td>{ratio}</td></tr>"
-        )
-    real = last(rows, "swd_real")
-    reference = ("real against real", real) if math.isfinite(real) else None
-    return (
-        '<h2>Score</h2><div class="charts">'
-        + (chart("swd", [Series("generated", "s", points(rows, "swd"))], reference) or "")
-        + '<div class="panel scroll"><table><thead><tr><th>step</th><th>time</th><th>swd</th>'
-        f"<th>real</th><th>ratio</th></tr></thead><tbody>{''.join(lines)}</tbody></table></div></div>"
-        '<p class="remark">swd: sliced Wasserstein distance between 7×7 patches of generated and '
-        "of held-out images, times 1,000; less is better. Real against real is what training "
-        "images score against the same held-out images, ratio the one over the other.</p>"
-    )
 
 
 def _facts(heading: str, facts: Mapping[str, Any]) -> str:
@@ -213,13 +207,28 @@ def _toml(source: str) -> str:
     return "\n".join(lines)
 
 
-def _commands(run_dir: Path) -> str:
+def _commands(run_dir: Path, config_toml: str, rows: Sequence[Mapping[str, float]]) -> str:
+    """What to type next; nothing for a run that a program of its own made: it has no recipe."""
+    if not config_toml:
+        return ""
     path = Path(run_dir).resolve()
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     run = text(shlex.quote(os.fspath(path)))
+    done = int(rows[-1]["step"]) if rows else 0
+    try:
+        steps = tomllib.loads(config_toml).get("steps")
+    except tomllib.TOMLDecodeError:
+        steps = None
+    if isinstance(steps, int) and 0 < steps <= done:
+        on = (
+            "Train on, for as many steps again:",
+            f"pygan train --resume {run} --steps {2 * done}",
+        )
+    else:
+        on = ("Go on where the last checkpoint was taken:", f"pygan train --resume {run}")
     commands = (
-        ("Go on where the last checkpoint was taken:", f"pygan train --resume {run}"),
+        on,
         ("Draw new samples from the averaged generator:", f"pygan sample {run} -n 64 --seed 3"),
     )
     blocks = "".join(

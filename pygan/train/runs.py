@@ -57,7 +57,10 @@ def start(
     Nothing is written before everything is known to fit. Raises ConfigError, DataError,
     DeviceError.
     """
-    table = override(recipes.load(recipe), settings)
+    own = recipes.load(recipe)
+    table = override(own, settings)
+    if table.get("description") == own.get("description") and _data_path(table) != _data_path(own):
+        table["description"] = ""  # it tells of the recipe's own images
     config = _with_full_path(resolve(table))
     build.check_device(config.device)
     data = build.dataset(config)
@@ -178,6 +181,11 @@ def _trainer(config: Config, data: Data) -> Trainer:
         config.log_every, config.score_every, config.sample_every, config.checkpoint_every
     )
     return trainer
+
+
+def _data_path(table: dict[str, Any]) -> Any:
+    data = table.get("data")
+    return data.get("path", "") if isinstance(data, dict) else ""
 
 
 def _with_full_path(config: Config) -> Config:

@@ -27,7 +27,7 @@ from pygan.metrics import (
 )
 from pygan.metrics.precision_recall import NEIGHBOURS
 
-__all__ = ["FEW", "KEYS", "ImageScores", "Neighbours"]
+__all__ = ["COMPARED", "FEW", "KEYS", "ImageScores", "Neighbours"]
 
 #: Every key that a scored line of metrics.jsonl may have beyond those of any line.
 KEYS = frozenset(
@@ -46,7 +46,7 @@ KEYS = frozenset(
 
 FEW = 100  # held-out images below which scores say little
 _SMALLEST = 7  # side of the patches that swd looks at
-_COMPARED = 64  # samples whose nearest training images are looked for
+COMPARED = 64  # samples whose nearest training images are looked for
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ class ImageScores:
                 f"these data have {len(data.held_out)}; leave them out or take more images"
             )
         self.network = network
-        self._held_out: NDArray[Any] | None = None
+        self.seen: Neighbours | None = None  # the last that `look` found
+        self._held_out: tuple[NDArray[Any], NDArray[Any] | None] | None = None
         self._held_out_pairs: tuple[NDArray[Any], ...] | None = None
 
     @property
@@ -109,7 +110,7 @@ class ImageScores:
                 known["swd_real"] = swd_real(self.data.images, self.data.held_out)
             if self.network is not None:
                 features, _ = self.network(self.data.images)
-                held_out = self._held_out_features()
+                held_out = self._of_held_out()[0]
                 known["fd_real"] = fd_real(features, held_out)
                 precision, recall = precision_recall_real(features, held_out)
                 known |= {"precision_real": precision, "recall_real": recall}
@@ -123,28 +124,46 @@ class ImageScores:
             row["swd"] = swd(samples, self.data.held_out)
         if self.network is not None:
             features, logits = self.network(samples)
-            held_out = self._held_out_features()
+            held_out = self._of_held_out()[0]
             row["fd"] = fd(features, held_out)
             row["precision"], row["recall"] = precision_recall(features, held_out)
             if logits is not None:
                 row["class_histogram"] = class_histogram(logits)
         return {**row, **self.real()} if row else {}
 
-    def neighbours(self, samples: NDArray[np.uint8], step: int) -> Neighbours:
+    def notes(self) -> list[str]:
+        """What a reader of these scores must know."""
+        count = len(self.data.held_out)
+        if count >= FEW:
+            return []
+        images = "image" if count == 1 else "images"
+        return [f"only {count} held-out {images} to compare with: the scores say little"]
+
+    def real_shares(self) -> list[float] | None:
+        """``class_histogram`` of the held-out images, or None."""
+        if self.network is None or not self.network.classes:
+            return None
+        logits = self._of_held_out()[1]
+        assert logits is not None
+        return class_histogram(logits)
+
+    def look(self, samples: NDArray[np.uint8], step: int) -> Neighbours:
         """The training image nearest to each of the first samples, beside the same of real ones."""
         training, held_out = self.data.images, self.data.held_out
         if self._held_out_pairs is None:
-            chosen = permutation(len(held_out), 0, 0, "trainer.neighbours")[:_COMPARED]
+            chosen = permutation(len(held_out), 0, 0, "trainer.neighbours")[:COMPARED]
             self._held_out_pairs = _pairs(held_out[chosen], training)
-        return Neighbours(step, *_pairs(samples[:_COMPARED], training), *self._held_out_pairs)
+        self.seen = Neighbours(step, *_pairs(samples[:COMPARED], training), *self._held_out_pairs)
+        return self.seen
 
     def _large_enough(self) -> bool:
         return min(self.data.image_shape[:2]) >= _SMALLEST
 
-    def _held_out_features(self) -> NDArray[Any]:
+    def _of_held_out(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Features and logits of the held-out images; computed once."""
         if self._held_out is None:
             assert self.network is not None
-            self._held_out, _ = self.network(self.data.held_out)
+            self._held_out = self.network(self.data.held_out)
         return self._held_out
 
 
