@@ -25,6 +25,7 @@ def test_by_hand() -> None:
     assert pg.ops.pad(x, ((2, 1),), "reflect").numpy().tolist() == [3, 2, 1, 2, 3, 2]
     assert pg.ops.pad(x, ((2, 1),), "replicate").numpy().tolist() == [1, 1, 1, 2, 3, 3]
     assert pg.ops.pad(x, ((1, 1),), value=-0.5).numpy().tolist() == [-0.5, 1, 2, 3, -0.5]
+    assert pg.ops.pad(x, ((0, 1),), value=-np.inf).numpy().tolist() == [1, 2, 3, -np.inf]
 
 
 def test_the_border_folds_back() -> None:
