@@ -37,7 +37,13 @@ FIGURES, PAGE, PICTURES = DOCS / "gallery.json", DOCS / "gallery.md", DOCS / "im
 ROWS = 3  # of a grid of images that a picture keeps
 
 RING = ("steps=3000", "score_every=3000", "sample_every=3000")
-IMAGES = ("steps=1500", "score_every=1500", "sample_every=1500", "generator.width=32")
+IMAGES = (
+    "steps=1500",
+    "score_every=1500",
+    "sample_every=1500",
+    "generator.width=32",
+    "discriminator.width=32",
+)
 #: Weights of the penalties: those of their papers where D's scale is like theirs.
 WEIGHTS = {"wgan-gp": 10.0, "wgan-lp": 10.0, "dragan": 10.0, "r1": 10.0, "r2": 10.0}
 #: What a game needs beside its name to move on points within these steps.
