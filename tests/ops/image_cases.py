@@ -164,7 +164,7 @@ def draw_pad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     shape = draw(shapes(min_rank=1, limit=limit // 4))
     hyper = {"mode": draw(st.sampled_from(("constant", "reflect", "replicate")))}
     if hyper["mode"] == "constant" and draw(st.booleans()):
-        hyper["value"] = draw(st.sampled_from((1.0, -0.3, 7.5)))
+        hyper["value"] = draw(st.sampled_from((1.0, -0.3, np.inf)))
     most = [min(3, n - 1) if hyper["mode"] == "reflect" else 3 for n in shape]
     sides = [(draw(st.integers(0, k)), draw(st.integers(0, k))) for k in most]
     return Example(values(draw, (shape,), dtype), {"widths": tuple(sides), **hyper})
