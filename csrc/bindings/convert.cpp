@@ -41,11 +41,11 @@ py::object numpy_dtype(DType t) {
 DType to_dtype(const py::object& dtype) {
   if (py::isinstance<py::str>(dtype)) return parse_dtype(dtype.cast<std::string>());
   try {
-    return dtype_of(py::dtype::from_args(dtype));
+    if (!dtype.is_none()) return dtype_of(py::dtype::from_args(dtype));
   } catch (const py::error_already_set&) {
-    throw DTypeError(py::repr(dtype).cast<std::string>() +
-                     " is not a dtype: use float32, float64, int64, uint8 or bool");
   }
+  throw DTypeError(py::repr(dtype).cast<std::string>() +
+                   " is not a dtype: use float32, float64, int64, uint8 or bool");
 }
 
 Array copy_in(const py::object& value, const std::optional<std::string>& dtype, Device device) {
@@ -118,8 +118,8 @@ bool is_scalar(const py::handle& x) {
 }
 
 Shape to_shape(const py::object& shape) {
-  if (PyLong_Check(shape.ptr())) return Shape{shape.cast<int64_t>()};
   try {
+    if (PyLong_Check(shape.ptr())) return Shape{shape.cast<int64_t>()};
     return Shape(shape.cast<std::vector<int64_t>>());
   } catch (const py::cast_error&) {
     throw ShapeError(py::repr(shape).cast<std::string>() +
@@ -166,7 +166,12 @@ py::tuple from_shape(const Shape& s) {
 Tensor to_operand(const char* op, const py::handle& x, const Tensor& like) {
   if (py::isinstance<Tensor>(x)) return x.cast<Tensor>();
   if (is_scalar(x)) {
-    const double v = py::float_(py::reinterpret_borrow<py::object>(x)).cast<double>();
+    const double v = PyFloat_AsDouble(x.ptr());
+    if (v == -1 && PyErr_Occurred()) {
+      PyErr_Clear();
+      throw ConfigError(std::string(op) + ": a whole number is too large for " +
+                        name(like.dtype()));
+    }
     return Tensor(Array::full({}, v, like.dtype(), like.device()));
   }
   throw DTypeError(std::string(op) + ": " + py::repr(py::type::handle_of(x)).cast<std::string>() +

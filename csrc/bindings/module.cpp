@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, m) {
   bind_ops(m);
   bind_user_op(m);
   bind_runtime(m);
+  bind_arguments(m);
 }

@@ -91,26 +91,29 @@ Tensor getitem(const Tensor& x, const py::object& index) {
 
 Shape reshape_target(const Tensor& x, const py::args& args) {
   std::vector<int64_t> d;
+  const auto wanted = [&] {
+    return py::repr(args.size() == 1 ? py::object(args[0]) : py::object(args)).cast<std::string>();
+  };
   try {
     d = args.size() == 1 && py::isinstance<py::sequence>(args[0])
             ? args[0].cast<std::vector<int64_t>>()
             : py::object(args).cast<std::vector<int64_t>>();
   } catch (const py::cast_error&) {
-    throw ShapeError("reshape: the shape must be ints, got " + py::repr(args).cast<std::string>());
+    throw ShapeError("reshape: the shape must be ints, got " + wanted());
   }
   int64_t known = 1, hole = -1;
   for (size_t i = 0; i < d.size(); ++i) {
     if (d[i] == -1 && hole < 0)
       hole = static_cast<int64_t>(i);
     else if (d[i] < 0)
-      throw ShapeError("reshape: one extent may be -1, the others must not be negative");
-    else
-      known *= d[i];
+      throw ShapeError("reshape: one extent may be -1, the others must not be negative, got " +
+                       wanted());
+    else if (__builtin_mul_overflow(known, d[i], &known))
+      throw ShapeError("reshape: the shape " + wanted() + " is too large");
   }
   if (hole >= 0) {
     if (known == 0 || x.size() % known)
-      throw ShapeError("reshape: " + x.shape().str() + " does not fit " +
-                       py::repr(args).cast<std::string>());
+      throw ShapeError("reshape: " + x.shape().str() + " does not fit " + wanted());
     d[static_cast<size_t>(hole)] = x.size() / known;
   }
   return Shape(d);

@@ -2,6 +2,7 @@
 // names the op, the shapes and what to do.
 #pragma once
 
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 
@@ -24,5 +25,12 @@ PYGAN_ERROR_CLASS(OutOfMemoryError)
 PYGAN_ERROR_CLASS(NonFiniteError)
 PYGAN_ERROR_CLASS(ConfigError)
 #undef PYGAN_ERROR_CLASS
+
+// A number as a message shows it: 0.1, 1e+300.
+inline std::string number(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", v);
+  return text;
+}
 
 }  // namespace pygan

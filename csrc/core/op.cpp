@@ -1,6 +1,7 @@
 #include "core/op.h"
 
 #include <array>
+#include <cmath>
 #include <mutex>
 
 #include "core/autograd.h"
@@ -147,6 +148,11 @@ void check_same_dtype(const char* op, const Arrays& in) {
 void check_float(const char* op, const Array& x) {
   if (!is_float(x.dtype()))
     throw_dtype(op, "needs float32 or float64, got " + x.str() + ": convert with astype");
+}
+
+void check_eps(const char* op, double eps) {
+  if (!(std::isfinite(eps) && eps >= 0))
+    throw ConfigError(std::string(op) + ": eps must be finite and >= 0, got " + number(eps));
 }
 
 void throw_shape(const char* op, const std::string& what) {

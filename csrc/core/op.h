@@ -101,6 +101,7 @@ struct RegisterKernel {
 void check_same_device(const char* op, const Arrays& in);
 void check_same_dtype(const char* op, const Arrays& in);
 void check_float(const char* op, const Array& x);  // float32 or float64
+void check_eps(const char* op, double eps);        // of a norm: finite, not negative
 [[noreturn]] void throw_shape(const char* op, const std::string& what);
 [[noreturn]] void throw_dtype(const char* op, const std::string& what);
 

@@ -21,6 +21,7 @@ GroupNormArgs prepare(const char* op, const Arrays& in, const Array& x, const Ar
                       int64_t groups, double eps) {
   check_same_dtype(op, in);
   check_float(op, x);
+  check_eps(op, eps);
   if (x.rank() < 2)
     throw_shape(op, "x must have at least two axes, (N, ..., C), got " + x.shape().str());
   const int64_t channels = x.shape().back();

@@ -233,6 +233,7 @@ Tensor scatter_add_along_axis(const Tensor& y, const Tensor& indices, const Shap
 Tensor embedding(const Tensor& table, const Tensor& indices) {
   if (table.rank() != 2)
     throw_shape("embedding", "the table must be (entries, features), got " + table.shape().str());
+  check_dtype("embedding", indices.array());
   return gather(table, indices, 0);
 }
 

@@ -27,8 +27,7 @@ Array run(const Array& x, const Array* dy, double slope) {
 
 void check_slope(const char* op, double slope) {
   if (!std::isfinite(slope))
-    throw ConfigError(std::string(op) + ": negative_slope must be finite, got " +
-                      std::to_string(slope));
+    throw ConfigError(std::string(op) + ": negative_slope must be finite, got " + number(slope));
 }
 
 class LeakyRelu final : public Op {

@@ -42,7 +42,7 @@ class Random final : public Op {
     if (!is_float(dtype))
       throw_dtype(name, std::string("draws float32 or float64, not ") + pygan::name(dtype));
     if (!(p >= 0 && p <= 1))
-      throw ConfigError(std::string(name) + ": p must be in [0, 1], got " + std::to_string(p));
+      throw ConfigError(std::string(name) + ": p must be in [0, 1], got " + number(p));
   }
 
   const char* name() const override { return name_; }
@@ -105,7 +105,7 @@ class Dropout final : public Op {
  public:
   explicit Dropout(double p) : p_(p) {
     if (!(p >= 0 && p < 1))
-      throw ConfigError(std::string(name()) + ": p must be in [0, 1), got " + std::to_string(p));
+      throw ConfigError(std::string(name()) + ": p must be in [0, 1), got " + number(p));
   }
 
   const char* name() const override { return "dropout"; }

@@ -92,7 +92,7 @@ void check_settings(const char* op, const Resampling& how) {
   if (how.align_corners && how.antialias)
     throw ConfigError(at + "antialias is defined for pixel centres: leave align_corners off");
   if (!(std::isfinite(how.scale) && how.scale >= 0))
-    throw ConfigError(at + "scale must be positive and finite, got " + std::to_string(how.scale));
+    throw ConfigError(at + "scale must be positive and finite, got " + number(how.scale));
 }
 
 void check_extent(const char* op, const char* what, int64_t n) {
@@ -116,7 +116,7 @@ Tensor apply_axis(const char* op, const Tensor& x, int axis, int64_t size, const
   check_extent(op, "the extent of the axis", x.dim(i));
   const int64_t in = adjoint ? size : x.dim(i), out = adjoint ? x.dim(i) : size;
   if (how.scale > 0 && static_cast<double>(out) > static_cast<double>(in) * how.scale)
-    throw_shape(op, std::to_string(in) + " elements by the scale " + std::to_string(how.scale) +
+    throw_shape(op, std::to_string(in) + " elements by the scale " + number(how.scale) +
                         " are fewer than " + std::to_string(out));
   return apply_op<Resample>({x}, i, in, out, how, adjoint)[0];
 }

@@ -36,11 +36,11 @@ Tensor upsample(const Tensor& x, const std::pair<double, double>& scale, const R
   check_images("upsample", x);
   const auto extent = [&](int axis, double s) {
     if (!(std::isfinite(s) && s > 0))
-      throw ConfigError("upsample: scale must be positive and finite, got " + std::to_string(s));
+      throw ConfigError("upsample: scale must be positive and finite, got " + number(s));
     const double n = std::floor(static_cast<double>(x.dim(axis)) * s);
     if (!(n >= 1 && n <= 0x1p24))
-      throw_shape("upsample", x.shape().str() + " by " + std::to_string(s) + " has the extent " +
-                                  std::to_string(n) + ": it must be 1 to 2^24");
+      throw_shape("upsample", x.shape().str() + " by " + number(s) + " has the extent " +
+                                  number(n) + ": it must be 1 to 2^24");
     return static_cast<int64_t>(n);
   };
   return resize_by(x, {extent(1, scale.first), extent(2, scale.second)}, scale, how);

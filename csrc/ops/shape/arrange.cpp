@@ -58,6 +58,7 @@ Tensor stack(const Tensors& xs, int axis) {
   for (const Tensor& x : xs) {
     if (!(x.shape() == xs[0].shape()))
       throw_shape("stack", xs[0].shape().str() + " and " + x.shape().str() + " differ");
+    check_same_dtype("stack", {xs[0].array(), x.array()});
     rows.push_back(expand_dims(x, at));
   }
   return concat(rows, at);

@@ -190,7 +190,7 @@ Tensor cross_entropy_with_logits(const Tensor& logits, const Tensor& targets, Re
                                  double label_smoothing) {
   if (!(label_smoothing >= 0 && label_smoothing <= 1))
     throw ConfigError("cross_entropy_with_logits: label_smoothing must be in [0, 1], got " +
-                      std::to_string(label_smoothing));
+                      number(label_smoothing));
   Tensor y = softmax_cross_entropy(logits, targets);
   if (label_smoothing > 0) {  // (1 - a) t + a / K in place of t
     const Tensor uniform = neg(mean(log_softmax(logits, 1), {1}, false));

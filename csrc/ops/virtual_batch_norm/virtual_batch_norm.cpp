@@ -27,6 +27,7 @@ VirtualNormArgs prepare(const char* op, const Arrays& in, const Array& x, const 
                         const Arrays& channelwise, double share, double eps) {
   check_same_dtype(op, in);
   check_float(op, x);
+  check_eps(op, eps);
   bool same = x.rank() == ref.rank() && x.rank() >= 2;
   for (int i = 1; same && i < x.rank(); ++i) same = x.dim(i) == ref.dim(i);
   if (!same)
