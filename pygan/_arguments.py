@@ -27,11 +27,12 @@ def mismatch(message: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> E
     name, _, rest = message.partition("(): incompatible ")
     signature = rest.partition("1. ")[2].partition("\n")[0]
     parameters = _parameters(signature[signature.index("(") :])
-    constructor = rest.startswith("constructor")
-    if constructor:
+    if rest.startswith("constructor"):
         name, args = signature.partition("(")[0].rpartition(".")[2], args[1:]
     elif parameters and parameters[0][0] == "self":
         parameters, args = parameters[1:], args[1:]
+    if not name:  # a property's setter: pybind11 leaves it without a name
+        name, parameters, args = "Tensor", [("the value", *parameters[1][1:])], args[1:]
     known = [p for p, _, _ in parameters]
     usage = f"use {name}({', '.join(known)})"
     if len(args) > len(known):
@@ -118,6 +119,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     _INT: ("a whole number", _is(operator.index)),
     _FLOAT: ("a number", lambda v: not isinstance(v, str) and _is(float)(v)),
     f"{_FLOAT} | None": ("a number or None", lambda v: v is None or _is(float)(v)),
+    "numpy.ndarray": ("a NumPy array", lambda v: isinstance(v, np.ndarray)),
     "bool": ("True or False", lambda v: isinstance(v, bool | np.bool_)),
     "str": ("a string", lambda v: isinstance(v, str)),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from pygan import _core
 from pygan._core import Tensor, full
+from pygan.errors import DTypeError
 
 __all__ = [
     "check_finite",
@@ -94,4 +95,8 @@ def from_dlpack(x: Any) -> Tensor:
     """A tensor over the memory of any CPU array that speaks DLPack."""
     import numpy as np
 
+    if not hasattr(x, "__dlpack__"):
+        raise DTypeError(
+            f"from_dlpack: {type(x).__name__} has no __dlpack__: use pygan.tensor, which copies"
+        )
     return _core.from_numpy(np.from_dlpack(x))

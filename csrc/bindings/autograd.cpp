@@ -8,6 +8,9 @@ namespace {
 
 Tensors to_tensors(const char* what, const py::object& x) {
   if (py::isinstance<Tensor>(x)) return {x.cast<Tensor>()};
+  if (!py::isinstance<py::iterable>(x))
+    throw DTypeError(std::string(what) + " must be a tensor or a list of tensors, got " +
+                     py::repr(x).cast<std::string>());
   Tensors t;
   for (const py::handle h : py::reinterpret_borrow<py::iterable>(x)) {
     if (h.is_none())

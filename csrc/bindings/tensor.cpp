@@ -119,6 +119,14 @@ Shape reshape_target(const Tensor& x, const py::args& args) {
   return Shape(d);
 }
 
+// Refuses a value that the whole numbers of the dtype do not reach.
+void check_holds(DType dtype, double value) {
+  const bool i64 = dtype == DType::i64 && value >= -0x1p63 && value < 0x1p63;
+  const bool u8 = dtype == DType::u8 && value >= 0 && value < 256;
+  if (!is_float(dtype) && dtype != DType::boolean && !i64 && !u8)
+    throw ConfigError("full: " + number(value) + " is out of bounds for " + name(dtype));
+}
+
 // a (op) b with a number on either side. Returns NotImplemented for anything else, so that Python
 // can ask the other operand.
 using Binary = Tensor (*)(const Tensor&, const Tensor&);
@@ -183,6 +191,8 @@ void bind_tensor(py::module_& m) {
         return t.grad().defined() ? py::cast(t.grad()) : py::object(py::none());
       },
       [](Tensor& t, const py::object& g) {
+        if (!g.is_none() && !py::isinstance<Tensor>(g))
+          throw DTypeError("grad must be a Tensor or None, got " + py::repr(g).cast<std::string>());
         t.set_grad(g.is_none() ? Tensor() : g.cast<Tensor>());
       });
 
@@ -371,7 +381,9 @@ void bind_tensor(py::module_& m) {
       "full",
       [](const py::object& shape, double value, const py::object& dtype,
          const std::string& device) {
-        return Tensor(Array::full(to_shape(shape), value, to_dtype(dtype), parse_device(device)));
+        const DType d = to_dtype(dtype);
+        check_holds(d, value);
+        return Tensor(Array::full(to_shape(shape), value, d, parse_device(device)));
       },
       py::arg("shape"), py::arg("value"), py::arg("dtype") = "float32", py::arg("device") = "cpu");
 }

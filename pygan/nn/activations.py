@@ -26,7 +26,8 @@ class LeakyReLU(Module):
     """x where x > 0, else negative_slope x (Maas et al. 2013). DCGAN's discriminator has 0.2."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        if not math.isfinite(negative_slope):
+        number = isinstance(negative_slope, (int, float)) and not isinstance(negative_slope, bool)
+        if not (number and math.isfinite(negative_slope)):
             raise ConfigError(f"LeakyReLU: negative_slope must be finite, got {negative_slope!r}")
         self.negative_slope = float(negative_slope)
 

@@ -182,12 +182,19 @@ class Module:
                 lists all of them.
         """
         own = self._state()
+        if not isinstance(state, Mapping):
+            raise ConfigError(
+                f"{type(self).__name__}: a state is a mapping from names to tensors, got "
+                f"{type(state).__name__}"
+            )
         wrong = [f"missing: {name} {t.shape}" for name, t in own.items() if name not in state]
         wrong += [f"unexpected: {name}" for name in state if name not in own]
         for name, t in own.items():
             if name in state:
                 new = state[name]
-                if tuple(new.shape) != t.shape or new.dtype != t.dtype:
+                if not (hasattr(new, "shape") and hasattr(new, "dtype")):
+                    wrong.append(f"{name}: expected {t.dtype} {t.shape}, got {type(new).__name__}")
+                elif tuple(new.shape) != t.shape or new.dtype != t.dtype:
                     wrong.append(
                         f"{name}: expected {t.dtype} {t.shape}, got {new.dtype} {tuple(new.shape)}"
                     )

@@ -237,6 +237,8 @@ def gradient_penalty(
     "Improving generalization and stability of generative adversarial networks" (zero-centred).
     """
     check_penalty(kind, weight)
+    if not callable(D):
+        raise ConfigError(f"gradient_penalty: D must be a network or a function, got {D!r}")
     samples = _check_samples(kind, {"real": real, "fake": fake})
     recorded = pg.is_grad_enabled()
     with pg.no_grad():
