@@ -35,6 +35,10 @@ class Stream:
     """
 
     def __init__(self, seed: int, name: str, draw: int = 0) -> None:
+        if not isinstance(name, str):
+            raise ConfigError(f"Stream: name must be a string, got {name!r}")
+        if not isinstance(draw, int) or draw < 0:
+            raise ConfigError(f"Stream: draw must be a whole number >= 0, got {draw!r}")
         if not -(2**63) <= seed < 2**63:
             raise ConfigError(f"seed {seed} does not fit 64 bits")
         self.seed = seed

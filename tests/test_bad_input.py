@@ -1,6 +1,7 @@
 """Mistakes in Python: each is a typed error of one line that names what is wrong and what to do.
 
-The command line's are in test_cli.py. Rows: what is called, the class, what the message must say.
+The command line's are in test_cli_mistakes.py. Rows: what is called, the class, what the message
+must say.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ def v(*shape: int) -> pg.Tensor:
     return z(*shape).requires_grad_()
 
 
+def z2(n: int) -> np.ndarray:
+    return np.zeros((n, 2))
+
+
+def trainer(norm: str | None = None, **settings: Any) -> pg.Trainer:
+    G, D = models.MLPGenerator(width=4), models.MLPDiscriminator(width=4, norm=norm)
+    return pg.Trainer(G, D, **{"data": pg.data.ring(80, held_out=20), "batch_size": 8, **settings})
+
+
 KEY = i(0, 1, 2)
 NAN = float("nan")
 Row = tuple[Callable[[], Any], type[pg.Error], str]
@@ -80,6 +90,12 @@ ELEMENTWISE: list[Row] = [
     (lambda: z(2) + 10**400, CONFIG, "add: a whole number is too large for float32"),
     (lambda: ops.exp(i(1)), DTYPE, "exp: needs float32 or float64, got int64"),
     (lambda: ops.leaky_relu(z(2), NAN), CONFIG, "leaky_relu: negative_slope must be finite"),
+    (lambda: ops.pow(z(2, 3), z(4)), SHAPE, r"pow: \(2, 3\) and \(4,\) do not broadcast"),
+    (lambda: z(2) < z(3), SHAPE, r"less: \(2,\) and \(3,\) do not broadcast"),
+    (lambda: ops.clip(z(2), 2.0, 1.0), CONFIG, "clip: low must not be above high, got 2"),
+    (lambda: ops.where(z(2), z(2), z(2)), DTYPE, "where: the condition must be bool, got float32"),
+    (lambda: ops.maximum(z(2), d(2)), DTYPE, "maximum: mixed dtypes float32 .* and float64"),
+    (lambda: ops.gelu(z(2), "x"), CONFIG, 'gelu: approximate must be "none" or "tanh", got "x"'),
     (lambda: ops.astype(z(2), "float16"), DTYPE, "unknown dtype 'float16': use float32"),
     (lambda: ops.astype(z(2), None), DTYPE, "None is not a dtype: use float32"),
 ]
@@ -103,7 +119,9 @@ REDUCE_AND_SHAPE: list[Row] = [
     (lambda: ops.concat([]), SHAPE, "concat: needs at least one tensor"),
     (lambda: ops.concat([z(2, 3), z(3, 3)], 1), SHAPE, "concat: .* differ beside axis 1"),
     (lambda: ops.stack([z(2), d(2)]), DTYPE, "stack: mixed dtypes"),
-    (lambda: ops.pad(z(2), [(2**63 - 1, 1)]), SHAPE, "pad: "),
+    (lambda: ops.pad(z(2), [(2**62, 1)]), SHAPE, r"pad: widths must be below 2\^31"),
+    (lambda: ops.pad(z(2), [(1, 1)], "mirror"), CONFIG, 'unknown mode "mirror": use constant'),
+    (lambda: ops.pad(z(2), [(2, 1)], "reflect"), SHAPE, "reflect needs widths below .* 2"),
     (lambda: ops.squeeze(z(2, 3), 0), SHAPE, "squeeze: axis 0 .* has extent 2, not 1"),
     (lambda: ops.split(z(7), 2), SHAPE, r"split: .*2 equal parts: name the places to cut at"),
 ]
@@ -217,18 +235,46 @@ NETWORKS: list[Row] = [
     (lambda: models.DCGANGenerator(norm="bacth"), CONFIG, "did you mean 'batch'"),
     (lambda: games.get("wgangp"), CONFIG, "did you mean 'wgan-gp'"),
     (lambda: games.WGANGP(weight=-1.0), CONFIG, "weight must be finite and >= 0, got -1"),
-    (lambda: games.WGAN(n_critic=0), CONFIG, "n_critic"),
-    (lambda: games.WGAN(clip=-0.1), CONFIG, "clip"),
-    (lambda: games.NonSaturating(fake_label=0.1), CONFIG, "fake"),
+    (lambda: games.WGAN(n_critic=0), CONFIG, "n_critic must be a whole number >= 1, got 0"),
+    (lambda: games.WGAN(clip=-0.1), CONFIG, "clip must be finite and > 0, got -0.1"),
+    (lambda: games.NonSaturating(fake_label=0.1), CONFIG, "fake_label 0.1 smooths the fake side"),
     (lambda: games.Penalty("r3"), CONFIG, "unknown kind of gradient penalty 'r3'"),
-    (lambda: games.Penalty("r1", every=0), CONFIG, "every"),
+    (lambda: games.Penalty("r1", every=0), CONFIG, "every must be a whole number >= 1, got 0"),
     (lambda: games.OptimizerSpec("adm"), CONFIG, "did you mean 'adam'"),
-    (lambda: optim.Adam([], lr=0.1), CONFIG, "Adam"),
-    (lambda: optim.Adam([v(2)], lr=-1.0), CONFIG, "lr"),
-    (lambda: optim.SGD([v(2)], lr=0.1, momentum=2.0), CONFIG, "momentum"),
-    (lambda: optim.EMA(nn.Linear(2, 3), decay=1.5), CONFIG, "decay"),
+    (lambda: optim.Adam([], lr=0.1), CONFIG, "Adam: params is empty"),
+    (lambda: optim.Adam([v(2)], lr=-1.0), CONFIG, "lr must be a number finite and >= 0, got -1"),
+    (lambda: optim.SGD([v(2)], lr=0.1, momentum=2.0), CONFIG, "momentum must be .* got 2"),
+    (
+        lambda: optim.EMA(nn.Linear(2, 3), decay=1.5),
+        CONFIG,
+        r"EMA: decay must be a number in \[0, 1\), got 1.5",
+    ),
     (lambda: pg.data.from_array(np.zeros((4, 4))), SHAPE, r"images must be \(N, H, W, 1 or 3\)"),
-    (lambda: pg.data.ring(0), CONFIG, "0"),
+    (lambda: pg.data.ring(0), CONFIG, "ring: n must be a whole number >= 1, got 0"),
+    (lambda: pg.data.grid(9, sigma=NAN), CONFIG, "grid: sigma must be a positive number, got nan"),
+    (lambda: pg.data.from_points(np.zeros((5, 3))), SHAPE, r"\(N, 2\) .* got \(5, 3\)"),
+    (lambda: pg.data.load(3), CONFIG, "load: path must be a file or a folder, got 3"),
+    (lambda: pg.data.load("nowhere"), pg.DataError, "no such file or folder: nowhere"),
+    (lambda: pg.metrics.swd_points(z2(3), np.zeros((3, 3))), SHAPE, r"\(N, 2\) and not empty"),
+    (lambda: optim.Adam(3), CONFIG, "Adam: params must be a list of tensors, got 3"),
+    (lambda: optim.clip_([v(2)], 1, -1), CONFIG, "clip_: needs finite low <= high, got 1 and -1"),
+    (lambda: optim.clip_(3, -1, 1), CONFIG, "clip_: params must be a list of tensors"),
+    (lambda: pg.random.Stream(0, 3), CONFIG, "Stream: name must be a string, got 3"),
+    (lambda: pg.random.Stream(0, "a", -1), CONFIG, "draw must be a whole number >= 0, got -1"),
+    (lambda: pg.apply(3, z(2)), CONFIG, "apply: int is not a registered op"),
+    (lambda: pg.register_op(3), CONFIG, "register_op: 3 is not a subclass of pygan.Op"),
+    (lambda: pg.testing.check_grads(ops.exp, [d(2)], order=0), CONFIG, "order must be at least 1"),
+    (lambda: pg.testing.check_grads(ops.exp, [z(2)]), DTYPE, "differences need float64"),
+    (lambda: trainer(batch_size=0), CONFIG, "batch_size must be a whole number >= 1, not 0"),
+    (lambda: trainer(game="wgan-gp"), CONFIG, "game must be a game such as .* not 'wgan-gp'"),
+    (lambda: trainer(data=None), CONFIG, "data must be a Dataset, Points or an array, got None"),
+    (lambda: trainer(data=np.zeros((40, 16, 16, 1), np.uint8)), SHAPE, r"G makes images \(2,\)"),
+    (lambda: trainer().fit(steps=-1), CONFIG, "steps must be a whole number >= 0, not -1"),
+    (
+        lambda: trainer(game=games.WGANGP(), norm="batch").fit(steps=1),
+        CONFIG,
+        "D ran batch_norm in training mode.*norm=None, or call D.eval",
+    ),
 ]
 
 ROWS = (

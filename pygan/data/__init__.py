@@ -25,7 +25,7 @@ from pygan.data.order import BatchOrder, permutation
 from pygan.data.parquet import is_parquet, load_parquet
 from pygan.data.pixels import adapt, check_channels, size_pair
 from pygan.data.points import POINTS, Points, from_points, grid, ring, swiss_roll
-from pygan.errors import DataError
+from pygan.errors import ConfigError, DataError
 
 __all__ = [
     "CLASSES",
@@ -90,6 +90,8 @@ def load(
         data.images = adapt(data.images, size, channels)
         data.held_out = adapt(data.held_out, size, channels)
         return data
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"load: path must be a file or a folder, got {path!r}")
     supported = "; ".join(words for words, _, _ in SOURCES)
     if not os.fspath(path):  # Path("") would be the current folder
         raise DataError(f"the data path is empty; supported: {supported}")

@@ -53,6 +53,8 @@ def power(base: float, exponent: int) -> float:
 
 def named(who: str, params: Params) -> dict[str, Tensor]:
     """Parameters by name; without names they are called "0", "1", ..."""
+    if not isinstance(params, Iterable):
+        raise ConfigError(f"{who}: params must be a list of tensors, got {params!r}")
     named: dict[str, Tensor] = {}
     for i, item in enumerate(params):
         name, tensor = item if isinstance(item, tuple) else (str(i), item)
@@ -84,6 +86,8 @@ def clip_(params: Iterable[Tensor], low: float, high: float) -> None:
     """
     if not -math.inf < low <= high < math.inf:  # false for NaN too
         raise ConfigError(f"clip_: needs finite low <= high, got {low!r} and {high!r}")
+    if not isinstance(params, Iterable):
+        raise ConfigError(f"clip_: params must be a list of tensors, got {params!r}")
     _core.clip_(list(params), hyper_array(low, high))
 
 

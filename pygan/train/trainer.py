@@ -323,6 +323,8 @@ def _named(network: Module) -> Any:
 def _data(data: Data | NDArray[Any]) -> Data:
     if isinstance(data, (Dataset, Points)):
         return data
+    if np.ndim(data) == 0:
+        raise ConfigError(f"data must be a Dataset, Points or an array, got {data!r}")
     return from_points(data) if np.ndim(data) == 2 else from_array(data)
 
 
