@@ -296,6 +296,10 @@ void bind_tensor(py::module_& m) {
   reduction("median", &ops::median);
   reduction("max",
             [](const Tensor& t, const ops::Axes& a, bool k) { return ops::max(t, a, k).first; });
+  reduction("min",
+            [](const Tensor& t, const ops::Axes& a, bool k) { return ops::min(t, a, k).first; });
+  reduction("argmax", &ops::argmax);
+  reduction("argmin", &ops::argmin);
 
   const auto arithmetic = [&c](const char* plain, const char* reflected, const char* op, Binary f) {
     c.def(plain,

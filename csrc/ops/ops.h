@@ -74,6 +74,9 @@ Tensor norm(const Tensor& x, const Axes& axes,
             bool keepdims);  // sqrt(sum x^2); its derivative at 0 is 0
 std::pair<Tensor, Tensor> max(const Tensor& x, const Axes& axes,
                               bool keepdims);  // values, indices of the first maxima
+std::pair<Tensor, Tensor> min(const Tensor& x, const Axes& axes, bool keepdims);
+Tensor argmax(const Tensor& x, const Axes& axes, bool keepdims);  // non-differentiable
+Tensor argmin(const Tensor& x, const Axes& axes, bool keepdims);  // non-differentiable
 Tensor take_reduced(const Tensor& x, const Tensor& indices, const Axes& axes,
                     bool keepdims);  // x at max's indices
 Tensor put_reduced(const Tensor& y, const Tensor& indices, const Shape& shape,

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-__all__ = ["max", "mean", "norm", "put_reduced", "sum", "take_reduced"]
+__all__ = ["argmax", "argmin", "max", "mean", "min", "norm", "put_reduced", "sum", "take_reduced"]
 
 
 def _axes(shape, axis):
@@ -116,6 +116,32 @@ def max_vjp(dy, x, axis=None, keepdims=False):
 def max_vjp2(ddx, dy, x, axis=None, keepdims=False):
     """``ddy`` = ddx at the same places"""
     return take_reduced(ddx[0], max(x, axis)[1], axis, keepdims), np.zeros_like(x)
+
+
+def min(x, axis=None, keepdims=False):
+    """``y = min_i x_i`` and its place, as :func:`max`"""
+    value, index = max(-x, axis, keepdims)
+    return -value, index
+
+
+def min_vjp(dy, x, axis=None, keepdims=False):
+    """``dx_i = dy where i is the first minimum, else 0``"""
+    return max_vjp(dy, -x, axis, keepdims)
+
+
+def min_vjp2(ddx, dy, x, axis=None, keepdims=False):
+    """``ddy`` = ddx at the same places"""
+    return max_vjp2(ddx, dy, -x, axis, keepdims)
+
+
+def argmax(x, axis=None, keepdims=False):
+    """``argmax_i x_i``, the first; row-major within the reduced axes; the first NaN if any"""
+    return max(x, axis, keepdims)[1]
+
+
+def argmin(x, axis=None, keepdims=False):
+    """``argmin_i x_i``, the first; row-major within the reduced axes; the first NaN if any"""
+    return min(x, axis, keepdims)[1]
 
 
 def take_reduced(x, indices, axis=None, keepdims=False):

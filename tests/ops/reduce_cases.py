@@ -139,6 +139,12 @@ def max_and_place(x, axis=None, keepdims=False):
     return pg.ops.max_with_indices(x, axis=axis, keepdims=keepdims)
 
 
+def min_and_place(x, axis=None, keepdims=False):
+    import pygan as pg
+
+    return pg.ops.min_with_indices(x, axis=axis, keepdims=keepdims)
+
+
 def concat(*xs, axis=0):
     import pygan as pg
 
@@ -156,6 +162,9 @@ CASES = [
     Case(
         "max", draw_max, max_and_place, exact=ALL, smooth=draw_reduce, big=big((33, 20001), axis=1)
     ),
+    Case("min", draw_max, min_and_place, exact=ALL, smooth=draw_reduce, big=big((301, 77), axis=0)),
+    Case("argmax", draw_max, differentiable=False),
+    Case("argmin", draw_max, differentiable=False),
     Case("take_reduced", draw_take, exact=ALL),
     Case("put_reduced", draw_put, exact=ALL),
     Case("broadcast_to", draw_broadcast, scale="absolute", exact=frozenset((0, 2))),

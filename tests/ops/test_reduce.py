@@ -36,6 +36,24 @@ def test_max_of_nan_is_nan_at_its_first() -> None:
     assert pg.ops.max(pg.tensor(np.full(40, -np.inf))).item() == -np.inf
 
 
+@pytest.mark.parametrize("shape", [(9,), (33, 200), (200, 33), (70_001,), (40_000, 3)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_places_are_numpys(shape: tuple, dtype: str) -> None:
+    """Ties, infinities and NaN, in short and long rows and in columns of several pieces."""
+    rng = np.random.default_rng(len(shape))
+    x = rng.integers(-40, 40, shape).astype(dtype)
+    sprinkled = x.copy()
+    sprinkled.flat[rng.integers(0, x.size, 5)] = [np.nan, np.inf, -np.inf, np.nan, -np.inf]
+    for a in (x, sprinkled):
+        t = pg.tensor(a)
+        for axis in (None, *range(a.ndim)):
+            np.testing.assert_array_equal(t.argmax(axis).numpy(), a.argmax(axis))
+            np.testing.assert_array_equal(
+                t.argmin(axis, True).numpy(), a.argmin(axis, keepdims=True)
+            )
+            np.testing.assert_array_equal(t.min(axis).numpy(), a.min(axis))
+
+
 def test_sum_over_a_long_axis_does_not_lose_digits() -> None:
     x = np.random.default_rng(0).uniform(0, 1, 10_000_001).astype(np.float32)
     exact = x.astype(np.float64).sum()
@@ -57,6 +75,8 @@ def test_empty_reductions() -> None:
     assert x.sum(axis=1).shape == (0,)
     with pytest.raises(pg.ShapeError, match="max"):
         x.max(axis=0)
+    with pytest.raises(pg.ShapeError, match=r"argmin.* no minimum"):
+        x.argmin(axis=0)
 
 
 @pytest.mark.parametrize("axis", [2, -3, (0, 0), (0, -2), ()])

@@ -21,14 +21,27 @@ void bind_reduce(py::module_& m) {
   reduce(
       "max", [](const Tensor& x, const Axes& a, bool k) { return ops::max(x, a, k).first; },
       "Maximum over `axis` (None: all); ties: the gradient goes to the first; NaN wins.");
-  m.def(
-      "max_with_indices",
-      [](const Tensor& x, const py::object& axis, bool keepdims) {
-        const Axes a = to_axes("max", axis);
-        return released([&] { return ops::max(x, a, keepdims); });
-      },
-      py::arg("x"), py::arg("axis") = py::none(), py::arg("keepdims") = false,
-      "(values, indices): int64 flat index of the first maximum within the reduced axes.");
+  reduce(
+      "min", [](const Tensor& x, const Axes& a, bool k) { return ops::min(x, a, k).first; },
+      "Minimum over `axis` (None: all); ties: the gradient goes to the first; NaN wins.");
+  reduce("argmax", &ops::argmax,
+         "int64 flat index of the first maximum within `axis` (None: all); the first NaN wins.");
+  reduce("argmin", &ops::argmin,
+         "int64 flat index of the first minimum within `axis` (None: all); the first NaN wins.");
+  using ReducePair = std::pair<Tensor, Tensor> (*)(const Tensor&, const Axes&, bool);
+  const auto with_indices = [&m](const char* name, const char* op, ReducePair f, const char* doc) {
+    m.def(
+        name,
+        [op, f](const Tensor& x, const py::object& axis, bool keepdims) {
+          const Axes a = to_axes(op, axis);
+          return released([&] { return f(x, a, keepdims); });
+        },
+        py::arg("x"), py::arg("axis") = py::none(), py::arg("keepdims") = false, doc);
+  };
+  with_indices("max_with_indices", "max", &ops::max,
+               "(values, indices): int64 flat index of the first maximum within the reduced axes.");
+  with_indices("min_with_indices", "min", &ops::min,
+               "(values, indices): int64 flat index of the first minimum within the reduced axes.");
   m.def(
       "take_reduced",
       [](const Tensor& x, const Tensor& indices, const py::object& axis, bool keepdims) {

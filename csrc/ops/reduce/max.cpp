@@ -1,4 +1,4 @@
-// max, and one element of each reduction: take_reduced and its adjoint put_reduced.
+// max, min, argmax, argmin; one element of each reduction: take_reduced, its adjoint put_reduced.
 #include "core/autograd.h"
 #include "core/error.h"
 #include "ops/ops.h"
@@ -9,16 +9,53 @@ namespace {
 
 using namespace reduce;
 
-const RegisterKernel<MaxKernel> max_cpu{
-    Device::cpu, [](const MaxArgs& args) { PYGAN_DISPATCH(reduce_max)(args); }};
+const RegisterKernel<ExtremeKernel> extreme_cpu{
+    Device::cpu, [](const ExtremeArgs& args) { PYGAN_DISPATCH(reduce_extreme)(args); }};
 const RegisterKernel<PickKernel> pick_cpu{
     Device::cpu, [](const PickArgs& args) { return PYGAN_DISPATCH(reduce_pick)(args); }};
 
-class Max final : public Op {
- public:
-  Max(AxisSet set, bool keepdims) : set_(set), keepdims_(keepdims) {}
+// The extremes of x and where the first ones are: shape (kept), with or without 1s.
+Arrays run_extreme(const char* op, const Array& x, AxisSet set, bool keepdims, bool smallest) {
+  check_float(op, x);
+  const Shape shape = reduced_shape(x.shape(), set, keepdims);
+  if (reduced_size(x.shape(), set) == 0)
+    throw_shape(op, "the reduced axes of " + x.shape().str() + " are empty: no " +
+                        (smallest ? "minimum" : "maximum"));
+  Array y = Array::empty(shape, x.dtype(), x.device());
+  Array y_index = Array::empty(shape, DType::i64, x.device());
+  if (y.size() == 0) return {y, y_index};
+  Passes passes(x.shape(), set);
+  Array from = x, from_index;
+  int64_t span = 1;  // elements of x that one element of `from` stands for
+  for (;;) {
+    const Pass pass = passes.next();
+    const Shape partial{pass.outer, pass.pieces, pass.inner};
+    Array to = passes.done() ? y : Array::empty(partial, x.dtype(), x.device());
+    Array to_index = passes.done() ? y_index : Array::empty(partial, DType::i64, x.device());
+    const bool first = !from_index.defined();
+    kernel<ExtremeKernel>(x.device())({.x = from.data(),
+                                       .x_index = first ? nullptr : from_index.ptr<int64_t>(),
+                                       .x_span = span,
+                                       .y = to.mutable_data(),
+                                       .y_index = to_index.mutable_ptr<int64_t>(),
+                                       .pass = pass,
+                                       .smallest = smallest,
+                                       .f64 = x.dtype() == DType::f64});
+    if (passes.done()) return {y, y_index};
+    span *= pass.pieces > 1 ? pass.piece : pass.count;
+    from = to;
+    from_index = to_index;
+  }
+}
 
-  const char* name() const override { return "max"; }
+// ---- max, min: (values, indices) ---------------------------------------------------------------
+
+class Extreme final : public Op {
+ public:
+  Extreme(bool smallest, AxisSet set, bool keepdims)
+      : smallest_(smallest), set_(set), keepdims_(keepdims) {}
+
+  const char* name() const override { return smallest_ ? "min" : "max"; }
   bool per_sample() const override { return !has(set_, 0); }
   Saves saves() const override { return {0, 1u << 1}; }                 // the index
   uint32_t differentiable_outputs() const override { return 1u << 0; }  // the values
@@ -27,35 +64,7 @@ class Max final : public Op {
   }
 
   Arrays eval(const Arrays& in) const override {
-    const Array& x = in[0];
-    check_float(name(), x);
-    const Shape shape = reduced_shape(x.shape(), set_, keepdims_);
-    if (reduced_size(x.shape(), set_) == 0)
-      throw_shape(name(), "the reduced axes of " + x.shape().str() + " are empty: no maximum");
-    Array y = Array::empty(shape, x.dtype(), x.device());
-    Array y_index = Array::empty(shape, DType::i64, x.device());
-    if (y.size() == 0) return {y, y_index};
-    Passes passes(x.shape(), set_);
-    Array from = x, from_index;
-    int64_t span = 1;  // elements of x that one element of `from` stands for
-    for (;;) {
-      const Pass pass = passes.next();
-      const Shape partial{pass.outer, pass.pieces, pass.inner};
-      Array to = passes.done() ? y : Array::empty(partial, x.dtype(), x.device());
-      Array to_index = passes.done() ? y_index : Array::empty(partial, DType::i64, x.device());
-      const bool first = !from_index.defined();
-      kernel<MaxKernel>(x.device())({.x = from.data(),
-                                     .x_index = first ? nullptr : from_index.ptr<int64_t>(),
-                                     .x_span = span,
-                                     .y = to.mutable_data(),
-                                     .y_index = to_index.mutable_ptr<int64_t>(),
-                                     .pass = pass,
-                                     .f64 = x.dtype() == DType::f64});
-      if (passes.done()) return {y, y_index};
-      span *= pass.pieces > 1 ? pass.piece : pass.count;
-      from = to;
-      from_index = to_index;
-    }
+    return run_extreme(name(), in[0], set_, keepdims_, smallest_);
   }
   Tensors vjp(const Tensors& in, const Tensors& out, const Tensors& dout,
               const Needs&) const override {
@@ -67,10 +76,40 @@ class Max final : public Op {
   }
 
  private:
+  bool smallest_;
   AxisSet set_;
   bool keepdims_;
 };
 PYGAN_REGISTER_OP(max, true, false)
+PYGAN_REGISTER_OP(min, true, false)
+
+// ---- argmax, argmin: the indices alone ---------------------------------------------------------
+
+class ArgExtreme final : public Op {
+ public:
+  ArgExtreme(bool smallest, AxisSet set, bool keepdims)
+      : smallest_(smallest), set_(set), keepdims_(keepdims) {}
+
+  const char* name() const override { return smallest_ ? "argmin" : "argmax"; }
+  bool differentiable() const override { return false; }
+  bool per_sample() const override { return !has(set_, 0); }
+  double flops(const Arrays& in, const Arrays&) const override {
+    return static_cast<double>(in[0].size());
+  }
+
+  Arrays eval(const Arrays& in) const override {
+    return {run_extreme(name(), in[0], set_, keepdims_, smallest_)[1]};
+  }
+
+ private:
+  bool smallest_;
+  AxisSet set_;
+  bool keepdims_;
+};
+PYGAN_REGISTER_OP(argmax, false, false)
+PYGAN_REGISTER_OP(argmin, false, false)
+
+// ---- take_reduced, put_reduced -----------------------------------------------------------------
 
 // Gathers y from x, or scatters y into zeros of x's shape.
 Array pick(const char* op, const Array& from, const Array& index, const Shape& x, AxisSet set,
@@ -170,8 +209,21 @@ PYGAN_REGISTER_OP(put_reduced, true, false)
 namespace ops {
 
 std::pair<Tensor, Tensor> max(const Tensor& x, const Axes& axes, bool keepdims) {
-  const Tensors y = apply_op<Max>({x}, axis_set("max", axes, x.shape()), keepdims);
+  const Tensors y = apply_op<Extreme>({x}, false, axis_set("max", axes, x.shape()), keepdims);
   return {y[0], y[1]};
+}
+
+std::pair<Tensor, Tensor> min(const Tensor& x, const Axes& axes, bool keepdims) {
+  const Tensors y = apply_op<Extreme>({x}, true, axis_set("min", axes, x.shape()), keepdims);
+  return {y[0], y[1]};
+}
+
+Tensor argmax(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply_op<ArgExtreme>({x}, false, axis_set("argmax", axes, x.shape()), keepdims)[0];
+}
+
+Tensor argmin(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply_op<ArgExtreme>({x}, true, axis_set("argmin", axes, x.shape()), keepdims)[0];
 }
 
 Tensor take_reduced(const Tensor& x, const Tensor& indices, const Axes& axes, bool keepdims) {

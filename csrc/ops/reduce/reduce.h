@@ -3,8 +3,9 @@
 //   op             y                                                vjp
 //   sum            sum of x                                         dy broadcast
 //   mean           sum of x / n                                     dy / n broadcast
-//   norm           sqrt(sum of x^2)                                 x divide_no_nan(dy, y): 0 where
-//   y = 0 max            largest x, and where its first one is            put_reduced(dy, index)
+//   norm           sqrt(sum of x^2)                                 x divide_no_nan(dy, y)
+//   max, min       largest (smallest) x, and where its first one is put_reduced(dy, index)
+//   argmax, argmin where it is alone                                none: not differentiable
 //   take_reduced   x at the index, one element of each reduction    put_reduced(dy, index)
 //   put_reduced    zeros, but y at the index                        take_reduced(dx, index)
 //   sum_to         sum over what broadcasting to x's shape added    broadcast_to(dy)
@@ -13,15 +14,15 @@
 //   y  x's shape without the reduced axes, or with 1s there (keepdims)
 //   index  int64, y's shape: a flat row-major index within the reduced axes; it carries no gradient
 //
-// Of nothing, the sum and the norm are 0, the mean is NaN and max raises. A NaN is the maximum.
-// norm squares as it stands: it overflows above sqrt(largest number).
+// Of nothing, the sum and the norm are 0, the mean is NaN and the extremes raise. A NaN is the
+// maximum and the minimum. norm squares as it stands: it overflows above sqrt(largest number).
 //
 // Order of additions: fixed by the shape, never by the threads or the instruction set. Sixteen rows
 // at a time one after another, those sums in pairs, pairs of pairs (reduce_cpu.cpp): the error
 // grows with the logarithm of the length.
 //
 // Errors: ShapeError for axes out of range or named twice, for shapes that do not fit, for the
-// maximum of nothing and an index out of range; DTypeError for other dtypes. FLOPs: one an element
+// extreme of nothing and an index out of range; DTypeError for other dtypes. FLOPs: one an element
 // of x (norm: two); taking and putting none.
 #pragma once
 
@@ -57,18 +58,19 @@ struct SumKernel {
   using Fn = void (*)(const SumArgs&);
 };
 
-struct MaxArgs {
+struct ExtremeArgs {
   const void* x;           // (outer, count, inner)
   const int64_t* x_index;  // (outer, count, inner): of an earlier pass, or null for zeros
   int64_t x_span;          // elements that an element of x stands for
   void* y;                 // (outer, pieces, inner)
   int64_t* y_index;        // (outer, pieces, inner): x_index + x_span (row within the piece)
   Pass pass;
+  bool smallest;  // else the largest
   bool f64;
 };
-struct MaxKernel {
-  static constexpr const char* name = "max";
-  using Fn = void (*)(const MaxArgs&);
+struct ExtremeKernel {
+  static constexpr const char* name = "extreme";
+  using Fn = void (*)(const ExtremeArgs&);
 };
 
 // One element of each reduction, gathered or scattered.
@@ -89,7 +91,7 @@ struct PickKernel {
 };
 
 PYGAN_DECLARE_ISA(void, reduce_sum, (const SumArgs& args))
-PYGAN_DECLARE_ISA(void, reduce_max, (const MaxArgs& args))
+PYGAN_DECLARE_ISA(void, reduce_extreme, (const ExtremeArgs& args))
 PYGAN_DECLARE_ISA(int64_t, reduce_pick, (const PickArgs& args))
 
 }  // namespace pygan

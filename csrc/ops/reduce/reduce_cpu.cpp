@@ -160,17 +160,30 @@ void sum_of(const SumArgs& args) {
   });
 }
 
-// ---- maxima ------------------------------------------------------------------------------------
+// ---- maxima and minima -------------------------------------------------------------------------
 
-// Is v the new maximum? The first of equals stays, and so does the first NaN.
-template <class T>
+struct Largest {
+  template <class T>
+  static bool ahead(T a, T b) {
+    return a > b;
+  }
+};
+struct Smallest {
+  template <class T>
+  static bool ahead(T a, T b) {
+    return a < b;
+  }
+};
+
+// Is v the new extreme? The first of equals stays, and so does the first NaN.
+template <class Order, class T>
 bool beats(T v, T best) {
-  return (v > best) | ((v != v) & (best == best));
+  return Order::ahead(v, best) | ((v != v) & (best == best));
 }
 
-// Where the first maximum of x (n) is. Long rows: the value by lanes, then a search for it.
-template <class T>
-int64_t first_maximum(const T* x, int64_t n) {
+// Where the first extreme of x (n) is. Long rows: the value by lanes, then a search for it.
+template <class Order, class T>
+int64_t first_extreme(const T* x, int64_t n) {
   int64_t at = 0, r = 1;
   if (n >= 4 * kLanes) {
     T best[kLanes];
@@ -179,26 +192,26 @@ int64_t first_maximum(const T* x, int64_t n) {
     for (r = 0; r + kLanes <= n; r += kLanes)
       for (int64_t i = 0; i < kLanes; ++i) {
         const T v = x[r + i];
-        best[i] = v > best[i] ? v : best[i];
+        best[i] = Order::ahead(v, best[i]) ? v : best[i];
         nan[i] |= v != v;
       }
     T value = best[0];
     uint32_t any_nan = 0;
     for (int64_t i = 0; i < kLanes; ++i) {
-      value = best[i] > value ? best[i] : value;
+      value = Order::ahead(best[i], value) ? best[i] : value;
       any_nan |= nan[i];
     }
     while (any_nan ? x[at] == x[at] : x[at] != value) ++at;
   }
-  for (; r < n; ++r) at = beats(x[r], x[at]) ? r : at;
+  for (; r < n; ++r) at = beats<Order>(x[r], x[at]) ? r : at;
   return at;
 }
 
-// The first maxima of the `width` columns of x (rows, stride): y (width), row (width). The row is
+// The first extremes of the `width` columns of x (rows, stride): y (width), row (width). The row is
 // counted in T's own width, so that both are compared and chosen in the same lanes.
-template <class T>
-void column_maxima(const T* __restrict x, int64_t rows, int64_t stride, int64_t width,
-                   T* __restrict y, vecmath::BitsOf<T>* __restrict row) {
+template <class Order, class T>
+void column_extremes(const T* __restrict x, int64_t rows, int64_t stride, int64_t width,
+                     T* __restrict y, vecmath::BitsOf<T>* __restrict row) {
   using Row = vecmath::BitsOf<T>;
   for (int64_t c = 0; c < width; ++c) {
     y[c] = x[c];
@@ -207,14 +220,14 @@ void column_maxima(const T* __restrict x, int64_t rows, int64_t stride, int64_t 
   for (int64_t r = 1; r < rows; ++r)
     for (int64_t c = 0; c < width; ++c) {
       const T v = x[r * stride + c];
-      const Row chosen = Row(0) - Row(beats(v, y[c]));
+      const Row chosen = Row(0) - Row(beats<Order>(v, y[c]));
       y[c] = vecmath::bit_cast<T>((vecmath::bits(v) & chosen) | (vecmath::bits(y[c]) & ~chosen));
       row[c] = (Row(r) & chosen) | (row[c] & ~chosen);
     }
 }
 
-template <class T>
-void max_of(const MaxArgs& args) {
+template <class T, class Order>
+void extreme_of(const ExtremeArgs& args) {
   const Pass& pass = args.pass;
   for_each_task(pass, [&](int64_t k, int64_t p, int64_t c, int64_t width) {
     const int64_t first = p * pass.piece, rows = smaller(pass.piece, pass.count - first);
@@ -226,10 +239,10 @@ void max_of(const MaxArgs& args) {
     int64_t* y_index = args.y_index + out;                                // (width)
     vecmath::BitsOf<T> row[kTile];
     if (pass.inner == 1) {
-      row[0] = static_cast<vecmath::BitsOf<T>>(first_maximum(x, rows));
+      row[0] = static_cast<vecmath::BitsOf<T>>(first_extreme<Order>(x, rows));
       y[0] = x[row[0]];
     } else {
-      column_maxima(x, rows, pass.inner, width, y, row);
+      column_extremes<Order>(x, rows, pass.inner, width, y, row);
     }
     for (int64_t i = 0; i < width; ++i) {
       const int64_t r = static_cast<int64_t>(row[i]);
@@ -276,7 +289,12 @@ void reduce_sum(const SumArgs& args) {
     square ? sum_of<float, Squared>(args) : sum_of<float, Itself>(args);
 }
 
-void reduce_max(const MaxArgs& args) { args.f64 ? max_of<double>(args) : max_of<float>(args); }
+void reduce_extreme(const ExtremeArgs& args) {
+  if (args.f64)
+    args.smallest ? extreme_of<double, Smallest>(args) : extreme_of<double, Largest>(args);
+  else
+    args.smallest ? extreme_of<float, Smallest>(args) : extreme_of<float, Largest>(args);
+}
 
 int64_t reduce_pick(const PickArgs& args) {
   return args.f64 ? pick_of<double>(args) : pick_of<float>(args);
