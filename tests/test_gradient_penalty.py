@@ -112,6 +112,22 @@ def test_classic_mistake_gradients_into_the_generator() -> None:
     assert w.grad is not None
 
 
+def test_dragan_lies_around_real_samples_by_the_deviation_of_all_their_values() -> None:
+    real = array(6, 3) * np.array([0.1, 1.0, 5.0]) + 2.0  # a deviation a feature would differ
+    u, noise, w = array(6, seed=1), array(6, 3, seed=2), array(3, 1, seed=3)
+
+    def critic(x: pg.Tensor) -> pg.Tensor:  # gradient: w x
+        return pg.ops.matmul(pg.ops.square(x), pg.tensor(w / 2))
+
+    x = real + u[:, None] * 0.5 * real.std() * noise
+    lengths = np.sqrt(((w[:, 0] * x) ** 2).sum(axis=1))
+    expected = 10.0 * np.mean((lengths - 1.0) ** 2)
+    p = pg.ops.gradient_penalty(
+        critic, pg.tensor(real), None, kind="dragan", weight=10.0, alpha=u, noise=noise
+    )
+    np.testing.assert_allclose(p.item(), expected, rtol=1e-12)
+
+
 def test_several_outputs_of_a_sample_are_summed() -> None:
     w = array(5, 3)
     x = pg.tensor(array(4, 5))

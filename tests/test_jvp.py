@@ -23,6 +23,8 @@ def test_tangents_are_adjoint_to_cotangents(name: str) -> None:
         rng = np.random.default_rng(seed)
         xs = [pg.tensor(x, requires_grad=x.dtype.kind == "f") for x in example.inputs]
         wanted = [x for x in xs if x.requires_grad]
+        # tangents for some of the inputs: the others are constants here
+        wanted = [x for x in wanted if rng.random() < 0.5] or wanted
         ys = case.call(*xs, **example.hyper)
         ys = list(ys if isinstance(ys, list | tuple) else [ys])[: case.outputs]
         if any(y.dtype.kind != "f" for y in ys):
@@ -38,7 +40,7 @@ def test_tangents_are_adjoint_to_cotangents(name: str) -> None:
         largest = max((float(np.abs(t.numpy()).max(initial=0)) for t in u), default=0.0)
         scale = sum(float(np.abs(p).sum()) for p in left + right)
         scale += largest * sum(
-            float(np.abs(y.numpy() * w.numpy()).sum()) for y, w in zip(ys, v, strict=True)
+            float(np.nansum(np.abs(y.numpy() * w.numpy()))) for y, w in zip(ys, v, strict=True)
         )
         gap = sum(float(p.sum()) for p in left) - sum(float(p.sum()) for p in right)
         bound = (
@@ -60,6 +62,8 @@ def test_tangents_are_recorded(name: str) -> None:
         rng = np.random.default_rng(seed)
         xs = [pg.tensor(x, requires_grad=x.dtype.kind == "f") for x in example.inputs]
         wanted = [x for x in xs if x.requires_grad]
+        # tangents for some of the inputs: the others are constants here
+        wanted = [x for x in wanted if rng.random() < 0.5] or wanted
         ys = case.call(*xs, **example.hyper)
         ys = list(ys if isinstance(ys, list | tuple) else [ys])[: case.outputs]
         if any(t.dtype != "float64" for t in [*ys, *wanted]):

@@ -260,3 +260,40 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     arrays = pg.train.checkpoint.read(checkpoint).tensors
     assert arrays["net/G/reference"].shape == (5, 8)
     assert arrays["net/D/reference"].shape == (8, *SHAPE)  # 0: the batch size
+
+
+@pytest.mark.parametrize("norm", ["virtual", "reference"])
+@pytest.mark.parametrize("which", ["generator", "discriminator"])
+def test_a_networks_weights_feel_the_reference_batch(which: str, norm: str) -> None:
+    """First and second order of a whole network against differences, along random directions."""
+    rng = np.random.default_rng(11)
+    if which == "generator":
+        network = pg.models.MLPGenerator(3, latent=3, width=4, norm=norm, reference_size=3)
+        x = pg.tensor(rng.standard_normal((2, 3)))
+    else:
+        network = pg.models.DCGANDiscriminator((16, 16, 1), width=2, norm=norm, reference_size=3)
+        network.set_reference(pg.tensor(rng.uniform(-1, 1, (3, 16, 16, 1)).astype(np.float32)))
+        x = pg.tensor(rng.uniform(-1, 1, (2, 16, 16, 1)))
+    network.to("float64")
+    weights = network.parameters()
+    start = [rng.standard_normal(w.shape) * 0.3 for w in weights]  # where it is far from linear
+    u, v = ([rng.standard_normal(w.shape) for w in weights] for _ in range(2))
+
+    def loss_at(t: float, direction: list[np.ndarray]) -> pg.Tensor:
+        for w, a, b in zip(weights, start, direction, strict=True):
+            w.assign_(a + t * b)
+        return pg.ops.tanh(network(x)).sum()
+
+    def first(t: float, graph: bool = False) -> pg.Tensor:
+        """<d loss / dw, u> at w + t v"""
+        grads = pg.grad(loss_at(t, v), weights, create_graph=graph)
+        products = [(g * pg.tensor(d)).sum() for g, d in zip(grads, u, strict=True)]
+        return pg.ops.stack(products).sum()
+
+    h = 1e-6
+    differences = (loss_at(h, u).item() - loss_at(-h, u).item()) / (2 * h)
+    np.testing.assert_allclose(first(0.0).item(), differences, rtol=1e-5)
+    second = pg.grad(first(0.0, graph=True), weights)
+    along = sum(float((g.numpy() * d).sum()) for g, d in zip(second, v, strict=True))
+    differences = (first(h).item() - first(-h).item()) / (2 * h)
+    np.testing.assert_allclose(along, differences, rtol=1e-5)

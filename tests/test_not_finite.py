@@ -92,3 +92,19 @@ def test_the_update_changes_nothing_and_names_the_op(
         untouched.fit(steps, progress=False)
         assert generator == (untouched.digests()["G"], untouched.digests()["EMA"])
         assert made.step == steps
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_gradient_whose_square_overflows_is_refused(optimizer: str):
+    """It would be infinite in the optimizer's mean of squares for ever, and freeze its weight."""
+    game = pg.games.get("wgan", d_optimizer={"name": optimizer})
+    G = pg.models.MLPGenerator(2, latent=2, width=4, depth=1)
+    D = pg.models.MLPDiscriminator(2, width=4, depth=1)
+    made = pg.Trainer(G, D, game=game, data=pg.data.ring(100), batch_size=4)
+    made.fit(1, progress=False)
+    before = made.digests()
+    forward = D.forward
+    D.forward = lambda x: forward(x) * 1e25
+    with pytest.raises(NonFiniteError, match=r"square of the gradient of .* overflows"):
+        made.train_step()
+    assert made.digests() == before

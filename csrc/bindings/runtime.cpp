@@ -63,7 +63,7 @@ void bind_updates(py::module_& m) {
   m.def(
       "all_finite",
       [](const Tensors& t) { return released([&] { return optim::all_finite(arrays(t)); }); },
-      py::arg("tensors"), "No NaN and no infinity in any of them.");
+      py::arg("tensors"), "No NaN, no infinity and nothing whose square overflows in any of them.");
 }
 
 void bind_memory(py::module_& m) {

@@ -72,6 +72,7 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdims);
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims);
 Tensor norm(const Tensor& x, const Axes& axes,
             bool keepdims);  // sqrt(sum x^2); its derivative at 0 is 0
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims);  // log sum e^x
 std::pair<Tensor, Tensor> max(const Tensor& x, const Axes& axes,
                               bool keepdims);  // values, indices of the first maxima
 std::pair<Tensor, Tensor> min(const Tensor& x, const Axes& axes, bool keepdims);

@@ -10,7 +10,8 @@
 //                                b <- mu b + g / (sqrt(v') + eps),  p <- p - lr b
 //   ema                          a <- d a + (1 - d) p
 //   clip                         p <- min(max(p, low), high), NaN stays NaN
-//   all_finite                   no NaN and no infinity anywhere
+//   all_finite                   no NaN and no infinity anywhere, nor anything whose square is one:
+//                                it would stay in v for ever, and its weight would never move again
 //
 // g includes weight_decay p. hyper is an array: learning rate and bias corrections vary from step
 // to step, and a recorded step must see them change.

@@ -94,14 +94,14 @@ void each(const UpdateArgs& a, F f) {
   parallel_for(a.count, [&](int64_t i) { f(a.chunks[i], a.hyper); });
 }
 
-// 0 x is 0 for a finite x and NaN otherwise, and NaN survives a sum.
+// 0 x^2 is 0 where x^2 is finite and NaN otherwise, and NaN survives a sum.
 template <class T>
 bool finite(const T* x /* (n) */, int64_t n) {
   T lanes[16] = {};
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
-    for (int k = 0; k < 16; ++k) lanes[k] += x[i + k] * T(0);
-  for (; i < n; ++i) lanes[0] += x[i] * T(0);
+    for (int k = 0; k < 16; ++k) lanes[k] += x[i + k] * x[i + k] * T(0);
+  for (; i < n; ++i) lanes[0] += x[i] * x[i] * T(0);
   T sum = 0;
   for (int k = 0; k < 16; ++k) sum += lanes[k];
   return sum == T(0);

@@ -14,7 +14,7 @@ pygan trains generative adversarial networks: two networks, one that makes image
 that tells them from real ones, learn from playing against each other.
 
 examples:
-  pygan train                        train on the embedded images of clothes: one to three
+  pygan train                        train on the embedded images of clothes: two to three
                                      minutes on two cores, pictures and a report in runs/default-1
   pygan train --list                 what else there is to train
   pygan train --data photos/         your own images, any size and format
@@ -35,6 +35,8 @@ examples:
   pygan train wgan-gp --steps 500              another game, for a shorter time
   pygan train --data photos/ --set data.image_size=64
   pygan train --set generator.width=64 --set game.g_optimizer.lr=1e-4
+  pygan train --set game=hinge --set generator.norm=virtual --set discriminator.norm=spectral
+  pygan train ring --set 'game.extra_penalties=[{kind="r2", weight=1}]'
   pygan train my.toml                          a file of your own (start from a run's config.toml)
   pygan train --resume runs/default-1          go on where a run stopped, to the bit
   pygan train --resume runs/default-1 --steps 5000
@@ -42,9 +44,10 @@ examples:
 what appears in runs/<recipe>-<number>/ (never an existing directory):
   config.toml        every setting of this run
   metrics.jsonl      a line every few steps: losses, images a second; at some steps the score:
-                     swd is the distance of generated from real images (smaller is better),
-                     swd_real what other real images reach; on points (recipes ring, grid) also
-                     modes found and the share of high-quality samples
+                     fd and swd are distances of generated from real images (less is better),
+                     precision, recall and class_histogram come from the same classifier as fd,
+                     and *_real is what real images score; on points (recipes ring, grid) modes
+                     found and the share of high-quality samples
   samples/           pictures of what the generator makes; real.png beside them
   checkpoints/       the last two states of training, for --resume and `pygan sample`
   report.html        all of this on one page; open it in a browser

@@ -59,6 +59,8 @@ def _npy(samples: NDArray[Any]) -> bytes:
 
 
 def _check_target(path: Path, force: bool) -> None:
+    if path.suffix.lower() not in (".png", ".npy"):
+        raise ConfigError(f"{path}: -o takes a name that ends in .png or .npy")
     if path.is_dir():
         raise ConfigError(f"{path} is a directory; -o takes a file")
     target = _target(path)

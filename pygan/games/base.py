@@ -215,7 +215,8 @@ class Game:
             raise ConfigError(
                 f"{self.name}: a discriminator with norm={norm!r} cannot have a gradient penalty "
                 f"({kinds}), because its output for one sample depends on the other samples; "
-                'use norm=None, or one that keeps samples apart: "layer", "instance", "virtual"'
+                'use norm=None ("none" in a recipe), or one that keeps samples apart: "layer", '
+                '"instance", "virtual", "reference", "spectral"'
             )
 
     def settings(self) -> dict[str, Any]:

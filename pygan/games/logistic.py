@@ -71,7 +71,7 @@ class LogisticGame(Game):
             raise ConfigError(
                 f"{self.name}: fake_label {fake!r} smooths the fake side, by which the optimal D "
                 "rewards G for the fakes that it makes already (Salimans et al. 2016, section "
-                "3.4); smooth real_label alone, or set smooth_fakes=true to have it all the same"
+                "3.4); smooth real_label alone, or have it all the same by game.smooth_fakes=true"
             )
         object.__setattr__(self, "real_label", float(real))
         object.__setattr__(self, "fake_label", float(fake))

@@ -70,4 +70,9 @@ def get_norm(name: str | None) -> Norm:
     try:
         return NORMS[name]
     except (KeyError, TypeError):  # TypeError: not even hashable
-        raise unknown("norm", name, [str(known) for known in NORMS]) from None
+        if name in ("None", "none"):
+            raise ConfigError(
+                f'unknown norm {name!r}: without a norm it is None, or "none" in a recipe'
+            ) from None
+        known = [name or "none" for name in NORMS]
+        raise unknown("norm", name, known) from None

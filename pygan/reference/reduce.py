@@ -8,7 +8,18 @@ import math
 
 import numpy as np
 
-__all__ = ["argmax", "argmin", "max", "mean", "min", "norm", "put_reduced", "sum", "take_reduced"]
+__all__ = [
+    "argmax",
+    "argmin",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "put_reduced",
+    "sum",
+    "take_reduced",
+]
 
 
 def _axes(shape, axis):
@@ -94,6 +105,33 @@ def _rows(x, axis):
     axes = _axes(x.shape, axis)
     kept = [i for i in range(x.ndim) if i not in axes]
     return x.transpose(*kept, *axes).reshape(*(x.shape[i] for i in kept), -1)
+
+
+def logsumexp(x, axis=None, keepdims=False):
+    """``y = log sum_i e^x_i = m + log sum_i e^(x_i - m)``, m the largest, kept finite"""
+    big = np.finfo(x.dtype).max
+    m = np.clip(x.max(axis, keepdims=True), -big, big)
+    with np.errstate(divide="ignore"):
+        y = m + np.log(np.exp(x - m).sum(axis, keepdims=True))
+    return y.reshape(_kept(x.shape, axis)) if keepdims else y.reshape(_rows(x, axis).shape[:-1])
+
+
+def _shares(x, axis):
+    """``p_i = e^(x_i - y)``: softmax"""
+    y = np.maximum(logsumexp(x, axis, True), -np.finfo(x.dtype).max)
+    return np.exp(x - y)
+
+
+def logsumexp_vjp(dy, x, axis=None, keepdims=False):
+    """``dx_i = dy p_i``"""
+    return (dy.reshape(_kept(x.shape, axis)) * _shares(x, axis),)
+
+
+def logsumexp_vjp2(ddx, dy, x, axis=None, keepdims=False):
+    """``ddy = <p, ddx>``, ``dx_i = dy p_i (ddx_i - <p, ddx>)``"""
+    p = _shares(x, axis)
+    along = (p * ddx[0]).sum(axis, keepdims=True)
+    return along.reshape(dy.shape), dy.reshape(_kept(x.shape, axis)) * p * (ddx[0] - along)
 
 
 def max(x, axis=None, keepdims=False):

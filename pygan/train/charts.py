@@ -123,7 +123,8 @@ def chart(
     if reference and not math.isfinite(reference[1]):
         reference = None
     values += [reference[1]] if reference else []
-    log = min(values) > 0 and max(values) > 20 * min(values)
+    # shares of 1 are read as they are
+    log = min(values) > 0 and max(values) > max(1.0, 20 * min(values))
     low, high = _limits(values, log)
     left, right = (min(xs), max(xs)) if min(xs) < max(xs) else (min(xs) - 1, max(xs) + 1)
 

@@ -22,8 +22,8 @@ MOST = 8  # runs on a page: as many colours as an eye tells apart
 SCORES: tuple[tuple[str, str, bool, str], ...] = (
     ("fd", "Fréchet distance", True, "fd_real"),
     ("swd", "sliced Wasserstein distance", True, "swd_real"),
-    ("precision", "precision", False, "precision_real"),
-    ("recall", "recall", False, "recall_real"),
+    ("precision", "share of samples among real ones", False, "precision_real"),
+    ("recall", "share of real samples among generated ones", False, "recall_real"),
     ("modes", "modes found", False, "modes_real"),
     ("high_quality", "high-quality samples", False, "high_quality_real"),
 )
@@ -94,10 +94,13 @@ def _read(run: RunDirectory, name: str, style: str) -> _Run:
 def _scores(runs: Sequence[_Run]) -> str:
     """A line a run; of each score the best is marked."""
     shown = [score for score in SCORES if any(math.isfinite(last(r.rows, score[0])) for r in runs)]
-    best = {}
+    best: dict[str, float] = {}
+    data = [{k: str(v) for k, v in run.settings.items() if k.startswith("data.")} for run in runs]
     for key, _, less, _ in shown:
         values = [v for r in runs if math.isfinite(v := last(r.rows, key))]
-        best[key] = min(values) if less else max(values)
+        # A best there is where data are the same and values differ.
+        if len(set(values)) > 1 and len({tuple(sorted(d.items())) for d in data}) == 1:
+            best[key] = min(values) if less else max(values)
     lines = []
     for run in runs:
         cells = [
@@ -109,7 +112,7 @@ def _scores(runs: Sequence[_Run]) -> str:
         for key, _, _, real in shown:
             value, of_real = last(run.rows, key), last(run.rows, real)
             cell = number(value) if math.isfinite(value) else "–"
-            cell = f"<strong>{cell}</strong>" if value == best[key] else cell
+            cell = f"<strong>{cell}</strong>" if value == best.get(key) else cell
             note = f" <small>{number(of_real)}</small>" if math.isfinite(of_real) else ""
             cells.append(f"<td>{cell}{note}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -119,7 +122,8 @@ def _scores(runs: Sequence[_Run]) -> str:
         '<thead><tr><th class="first">run</th><th>step</th>'
         f"<th>time</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         '<p class="remark">The last score of each run, the best in bold, and beside it what real '
-        "data score. Times compare only between runs on the same, otherwise idle machine.</p>"
+        "data score. Runs on different data have no best. Times compare only between runs on the "
+        "same, otherwise idle machine.</p>"
     )
 
 

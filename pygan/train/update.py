@@ -115,6 +115,11 @@ def _diagnosis(
     bad_before = [key for key, t in network.state_dict().items() if not _finite(t)]
     names = {id(p): key for key, p in network.named_parameters()}
     found = [names.get(id(p), "?") for p, g in zip(trained, grads, strict=True) if not _finite(g)]
+    large = [
+        names.get(id(p), "?")
+        for p, g in zip(trained, grads, strict=True)
+        if not _core.all_finite([g])
+    ]
     try:
         with pending.transaction(), pg.check_finite():
             pg.grad(loss_of(), trained)
@@ -124,6 +129,11 @@ def _diagnosis(
     text = f"{name}: {what}"
     if bad_before:
         text += f"; {bad_before[0]} was not finite before the update"
+    elif _finite(loss) and large and not found:
+        text = (
+            f"{name}: the square of the gradient of {large[0]} overflows, which its optimizer "
+            "would never forget; lower the learning rates or scale the loss down"
+        )
     elif _finite(loss) and found:
         text += f"; the loss is finite, the gradient of {found[0]} is not"
     elif _finite(loss):

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ops.case import Case, Example, random, values
+from ops.scales import TermScale
 from pygan.reference import reduce
 from pygan.testing.strategies import axes, broadcasting_shapes, seeds, shapes
 
@@ -159,6 +160,12 @@ CASES = [
     Case("sum", draw_reduce, scale="absolute", big=big((700, 999), axis=0)),
     Case("mean", draw_reduce, scale="absolute", big=big((700, 999))),
     Case("norm", draw_reduce, scale=norm_scale, big=big((33, 20001), axis=1)),
+    Case(
+        "logsumexp",
+        draw_reduce,
+        scale=TermScale(reduce, "logsumexp", "_shares"),
+        big=big((33, 20001), axis=1),
+    ),
     Case(
         "max", draw_max, max_and_place, exact=ALL, smooth=draw_reduce, big=big((33, 20001), axis=1)
     ),

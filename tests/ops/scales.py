@@ -63,9 +63,9 @@ class TermScale:
 
 
 def _exactly(function: Callable, room: ModuleType, originals: dict[str, Callable]) -> Callable:
-    def call(*args: object) -> object:
+    def call(*args: object, **hyper: object) -> object:
         with mock.patch.multiple(room, **originals):  # they may use one another
-            y = function(*(x.true if isinstance(x, Terms) else x for x in args))
+            y = function(*(x.true if isinstance(x, Terms) else x for x in args), **hyper)
         return tuple(map(_magnitudes, y)) if isinstance(y, tuple) else _magnitudes(y)
 
     return call

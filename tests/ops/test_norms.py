@@ -151,3 +151,32 @@ def test_errors() -> None:
             f(x, x, one)
         with pytest.raises(pg.DTypeError, match="mixed dtypes"):
             f(x, pg.zeros((2, 4, 6), "float64"))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 2, 2, 2)], ids=["rows", "images"])
+@pytest.mark.parametrize("op", [pg.ops.virtual_batch_norm, pg.ops.reference_batch_norm])
+def test_derivatives_without_weight_and_bias(op, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    x, ref = rng.standard_normal(shape), rng.standard_normal((5, *shape[1:]))
+    for output in (0, 1):
+        check_grads(lambda x, ref, k=output: op(x, ref)[k], [x, ref], order=2)
+    weight, bias = np.ones(shape[-1]), np.zeros(shape[-1])
+    given = op(*(pg.tensor(a) for a in (x, ref, weight, bias)))
+    for a, b in zip(op(pg.tensor(x), pg.tensor(ref)), given, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(1030, 2), (1500, 5), (513, 3)])
+def test_groups_wider_than_a_tile(channels: int, groups: int) -> None:
+    rng = np.random.default_rng(channels)
+    x, dy = rng.standard_normal((2, 2, 3, 3, channels))
+    weight, bias = rng.standard_normal((2, channels))
+    xs = [pg.tensor(a, requires_grad=True) for a in (x, weight, bias)]
+    y = pg.ops.group_norm(xs[0], groups=groups, weight=xs[1], bias=xs[2])
+    h = x.reshape(2, 9, groups, -1)
+    h = h - h.mean(axis=(1, 3), keepdims=True)
+    h = (h / np.sqrt(h.var(axis=(1, 3), keepdims=True) + 1e-5)).reshape(x.shape)
+    np.testing.assert_allclose(y.numpy(), weight * h + bias, rtol=1e-10, atol=1e-11)
+    expected = pg.reference.lookup("group_norm").vjp(dy, x, weight, bias, groups=groups)
+    for a, b in zip(pg.grad(y, xs, [pg.tensor(dy)]), expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b, rtol=1e-9, atol=1e-10)

@@ -93,3 +93,17 @@ def test_indices_are_checked() -> None:
         pg.ops.take_reduced(x, pg.tensor([0, 1, 2]), axis=1)
     with pytest.raises(pg.DTypeError, match="take_reduced"):
         pg.ops.take_reduced(x, pg.zeros((2,)), axis=1)
+
+
+def test_logsumexp_at_infinities_and_far_from_zero() -> None:
+    inf = np.inf
+    rows = np.array([[-inf, -inf], [inf, 0.0], [1000.0, 1000.0], [-1000.0, -inf]])
+    x = pg.tensor(rows, requires_grad=True)
+    y = pg.ops.logsumexp(x, axis=1)
+    expected = [-inf, inf, 1000.0 + np.log(2.0), -1000.0]
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-15)
+    (dx,) = pg.grad(y, [x], [pg.ones(4, "float64")])
+    shares = [[0, 0], [0.5, 0.5], [1, 0]]
+    np.testing.assert_allclose(dx.numpy()[[0, 2, 3]], shares, rtol=1e-12)
+    with pytest.raises(pg.ShapeError, match=r"logsumexp: .* empty"):
+        pg.ops.logsumexp(pg.zeros((2, 0)), axis=1)

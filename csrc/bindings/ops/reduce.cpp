@@ -18,6 +18,9 @@ void bind_reduce(py::module_& m) {
          "Sum over `axis` (None: all), in a fixed order for any number of threads.");
   reduce("mean", &ops::mean, "Mean over `axis` (None: all).");
   reduce("norm", &ops::norm, "(sum x^2)^(1/2) over `axis` (None: all); its derivative at 0 is 0.");
+  reduce("logsumexp", &ops::logsumexp,
+         "log sum e^x over `axis` (None: all), without overflow; -inf where all are, with gradient "
+         "0.");
   reduce(
       "max", [](const Tensor& x, const Axes& a, bool k) { return ops::max(x, a, k).first; },
       "Maximum over `axis` (None: all); ties: the gradient goes to the first; NaN wins.");

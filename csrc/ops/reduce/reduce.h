@@ -6,6 +6,7 @@
 //   norm           sqrt(sum of x^2)                                 x divide_no_nan(dy, y)
 //   max, min       largest (smallest) x, and where its first one is put_reduced(dy, index)
 //   argmax, argmin where it is alone                                none: not differentiable
+//   logsumexp      log sum e^x, without overflow                    dy e^(x - y)
 //   take_reduced   x at the index, one element of each reduction    put_reduced(dy, index)
 //   put_reduced    zeros, but y at the index                        take_reduced(dx, index)
 //   sum_to         sum over what broadcasting to x's shape added    broadcast_to(dy)
