@@ -91,7 +91,7 @@ WRONG = [
     (["train", "--set", "game.extra_penalties=3"], 2, "extra_penalties must be a list"),
     (["train", "--set", "game.extra_penalties=[{kind='r3'}]"], 2, "did you mean 'r2'"),
     (["train", "--set", "game.extra_penalties=[{kind='r1', every=0}]"], 2, "every must be a whole"),
-    (["train", "--set", "discriminator.norm='group'"], 2, "unknown norm 'group': known: None"),
+    (["train", "--set", "discriminator.norm='group'"], 2, "unknown norm 'group': known: none"),
     (["compare"], 2, "required: RUN"),
     (["compare", "nowhere"], 4, "no run and no checkpoint at nowhere"),
     (["compare", "empty", "empty"], 2, "empty is named twice"),
