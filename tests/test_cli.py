@@ -190,6 +190,8 @@ def _check_samples(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sample("-n", "9", "--seed", "4", "-o", "a.png", "--force") == 0
     assert (place / "a.png").read_bytes() != first
     assert sample("-o", "images") == 2
+    assert sample("-o", "a.jpg") == 2
+    assert "ends in .png or .npy" in capsys.readouterr().err
     assert sample("-o", "nowhere/a.png") == 2
     # a link is followed, and what is no file is left alone
     (place / "link.png").symlink_to("b.png")

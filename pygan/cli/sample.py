@@ -59,8 +59,6 @@ def _npy(samples: NDArray[Any]) -> bytes:
 
 
 def _check_target(path: Path, force: bool) -> None:
-    if path.suffix.lower() not in (".png", ".npy"):
-        raise ConfigError(f"{path}: -o takes a name that ends in .png or .npy")
     if path.is_dir():
         raise ConfigError(f"{path} is a directory; -o takes a file")
     target = _target(path)
@@ -70,6 +68,8 @@ def _check_target(path: Path, force: bool) -> None:
         raise ConfigError(f"{path} exists; name another file, or add --force to overwrite it")
     if not target.parent.is_dir():
         raise ConfigError(f"{target.parent if path.is_symlink() else path.parent} is no directory")
+    if path.suffix.lower() not in (".png", ".npy"):
+        raise ConfigError(f"{path}: -o takes a name that ends in .png or .npy")
 
 
 def _target(path: Path) -> Path:
