@@ -19,7 +19,7 @@ def _has_core(folder: Path) -> bool:
 
 def source_digest(csrc: Path) -> str:
     """SHA-256 over the native sources, as CMakeLists.txt computes it."""
-    files = [p for p in csrc.rglob("*") if p.suffix in (".cpp", ".h")]
+    files = [p for p in csrc.rglob("*") if p.suffix in (".cpp", ".cu", ".h")]
     lines = [
         f"{p.relative_to(csrc).as_posix()} {hashlib.sha256(p.read_bytes()).hexdigest()}\n"
         for p in sorted(files, key=lambda p: p.as_posix())

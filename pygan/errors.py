@@ -30,6 +30,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "DeviceError",
+    "EmulatorError",
     "Error",
     "NonFiniteError",
     "OutOfMemoryError",
@@ -75,6 +76,12 @@ class CheckpointError(Error, RuntimeError):
 
 class DeviceError(Error, RuntimeError):
     """A device that is absent, was not built in, or was mixed with another one."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class EmulatorError(Error, RuntimeError):
+    """A mistake of a CUDA kernel that device ``emu`` has found: a race, an overrun, a barrier."""
 
     exit_code: ClassVar[int] = 5
 

@@ -21,6 +21,7 @@ struct Error : std::runtime_error {
 PYGAN_ERROR_CLASS(ShapeError)
 PYGAN_ERROR_CLASS(DTypeError)
 PYGAN_ERROR_CLASS(DeviceError)
+PYGAN_ERROR_CLASS(EmulatorError)  // a mistake of a kernel, found by device emu
 PYGAN_ERROR_CLASS(OutOfMemoryError)
 PYGAN_ERROR_CLASS(NonFiniteError)
 PYGAN_ERROR_CLASS(ConfigError)

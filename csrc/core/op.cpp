@@ -1,6 +1,7 @@
 #include "core/op.h"
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <mutex>
 
@@ -89,7 +90,7 @@ std::map<std::string, OpInfo>& ops_table() {
 
 struct KernelTable {
   std::mutex mutex;
-  std::map<std::string, std::array<void (*)(), kDevices>> functions;
+  std::map<std::string, std::array<void (*)(), kKernelSlots>> functions;
 };
 
 KernelTable& kernels() {
@@ -108,15 +109,22 @@ RegisterOp::RegisterOp(const char* op, bool differentiable, bool fused) {
   info.fused = fused;
 }
 
-void register_kernel(const char* op, Device device, void (*fn)()) {
+namespace {
+std::atomic<bool> checked_kernels{false};
+}
+void use_checked_kernels(bool on) { checked_kernels = on; }
+
+void register_kernel(const char* op, KernelSlot slot, void (*fn)()) {
   std::lock_guard lock(kernels().mutex);
-  kernels().functions[op][static_cast<size_t>(device)] = fn;
+  kernels().functions[op][static_cast<size_t>(slot)] = fn;
 }
 
 void (*find_kernel(const char* op, Device device))() {
+  const KernelSlot slot = device == Device::emu && checked_kernels
+                              ? KernelSlot::emu_checked
+                              : static_cast<KernelSlot>(device);
   const auto it = kernels().functions.find(op);
-  void (*fn)() =
-      it == kernels().functions.end() ? nullptr : it->second[static_cast<size_t>(device)];
+  void (*fn)() = it == kernels().functions.end() ? nullptr : it->second[static_cast<size_t>(slot)];
   if (!fn)
     throw DeviceError(std::string(op) + ": no kernel for device '" + name(device) +
                       "' in this build: see `pygan doctor`");

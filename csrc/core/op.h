@@ -84,7 +84,11 @@ struct RegisterOp {
 // The kernel table: (op, device) -> function. A kernel's type is a tag `struct K { static constexpr
 // const char* name; using Fn = void (*)(...); }` declared in the op's contract header; devices
 // register their function, eval asks for it.
-void register_kernel(const char* op, Device, void (*fn)());
+// A device has one table, emu two: its kernels are built once more with a callback at every access.
+enum class KernelSlot : uint8_t { cpu, emu, cuda, emu_checked };
+constexpr int kKernelSlots = 4;
+void use_checked_kernels(bool);  // on device emu: emu/check.h
+void register_kernel(const char* op, KernelSlot, void (*fn)());
 void (*find_kernel(const char* op, Device))();  // DeviceError that names what is missing
 template <class K>
 typename K::Fn kernel(Device device) {
@@ -93,7 +97,7 @@ typename K::Fn kernel(Device device) {
 template <class K>
 struct RegisterKernel {
   RegisterKernel(Device device, typename K::Fn fn) {
-    register_kernel(K::name, device, reinterpret_cast<void (*)()>(fn));
+    register_kernel(K::name, static_cast<KernelSlot>(device), reinterpret_cast<void (*)()>(fn));
   }
 };
 

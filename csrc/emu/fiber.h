@@ -1,0 +1,55 @@
+// Fibers: one stack and one saved stack pointer each. A CUDA thread is a fiber (block.h).
+//
+// The switch saves the callee-saved registers of the platform's C convention and nothing else: a
+// few nanoseconds, where ucontext needs two system calls. ucontext serves the other platforms.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#define PYGAN_EMU_UCONTEXT 1
+#include <ucontext.h>
+#endif
+
+namespace pygan::emu {
+
+constexpr size_t kStackBytes = 128 << 10;  // and a guard page below
+
+class Fiber {
+ public:
+  using Entry = void (*)(void* argument);
+
+  Fiber() = default;
+  Fiber(const Fiber&) = delete;
+  ~Fiber();
+
+  // Makes the fiber ready to run entry(argument) from its start. The stack is kept between starts.
+  void start(Entry entry, void* argument);
+  // Runs this fiber until it calls leave(). Called from the scheduler's stack.
+  void enter();
+  // Back to the scheduler. Called on this fiber's stack. An entry never returns: it leaves.
+  void leave();
+
+  bool owns(const void* address) const {
+    const auto a = reinterpret_cast<uintptr_t>(address);
+    return a - low_ < kStackBytes;
+  }
+
+ private:
+  void allocate();
+
+  uintptr_t low_ = 0;  // the stack is [low, low + kStackBytes)
+  Entry entry_ = nullptr;
+  void* argument_ = nullptr;
+#ifdef PYGAN_EMU_UCONTEXT
+  ucontext_t fiber_, scheduler_;
+#else
+  void* fiber_ = nullptr;  // stack pointers
+  void* scheduler_ = nullptr;
+#endif
+
+  friend void fiber_main(Fiber*);
+};
+
+}  // namespace pygan::emu
