@@ -49,10 +49,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     try:
-        from ops.compare import TABLE
+        from ops.compare import TABLES
     except ImportError:  # no compiled engine: the collection errors say so
         return
-    if TABLE.rows:
-        terminalreporter.section("operations checked: examples, worst error over its bound")
-        for line in TABLE.lines():
-            terminalreporter.write_line(line)
+    for device, table in TABLES.items():
+        if table.rows:
+            terminalreporter.section(
+                f"operations checked on {device}: examples, worst error over its bound"
+            )
+            for line in table.lines():
+                terminalreporter.write_line(line)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases import CASES
+from devices import DEVICES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ops.case import SMALL, Example
-from ops.compare import TABLE, Table, compare, engine_orders, floating, outputs_of
+from ops.case import SMALL, Case, Example
+from ops.compare import TABLES, Table, compare, engine_orders, floating, outputs_of
 
 import pygan as pg
 from pygan.testing import check_grads
@@ -37,6 +38,49 @@ def test_against_reference(name: str, data: st.DataObject) -> None:
     case = CASES[name]
     example = data.draw(case.examples(data.draw(float_dtypes)))
     compare(case, example, data.draw(seeds))
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("device", DEVICES)
+@given(data=st.data())
+@settings(max_examples=settings.default.max_examples // 2)
+def test_on_device_against_reference(device: str, name: str, data: st.DataObject) -> None:
+    case = CASES[name]
+    dtype = data.draw(float_dtypes) if device == "emu" else "float32"
+    compare(case, data.draw(case.examples(dtype)), data.draw(seeds), device)
+
+
+LINEAR = sorted(name for name, case in CASES.items() if case.scale == "absolute")
+# weights that are no sums of powers of 2: their products with small integers are rounded
+FRACTIONAL: set[str] = set()
+
+
+@pytest.mark.parametrize("name", [name for name in LINEAR if name not in FRACTIONAL])
+@pytest.mark.parametrize("device", DEVICES)
+@given(data=st.data())
+@settings(max_examples=max(4, settings.default.max_examples // 20))
+def test_small_integers_are_exact(device: str, name: str, data: st.DataObject) -> None:
+    """On every device the CPU's bits, whatever the order of additions."""
+    case = CASES[name]
+    drawn = data.draw(case.examples("float32"))
+    inputs = tuple(np.round(x) if floating(x) else x for x in drawn.inputs)
+    example = Example(inputs, drawn.hyper)
+    rng = np.random.default_rng(data.draw(seeds))
+    ys = outputs_of(case.call(*(pg.tensor(x) for x in inputs), **example.hyper))[: case.outputs]
+    dys = [rng.integers(-3, 4, y.shape).astype(np.float32) for y in ys] if _grows(case, ys) else []
+    ddxs = [rng.integers(-3, 4, x.shape).astype(np.float32) for x in inputs if floating(x)]
+    here = engine_orders(case, example, dys, ddxs)
+    there = engine_orders(case, example, dys, ddxs, device)
+    for order, (a, b) in enumerate(zip(here, there, strict=True)):
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            np.testing.assert_array_equal(
+                y, x, err_msg=f"{name} {example} order {order} result {i}"
+            )
+
+
+def _grows(case: Case, ys: list) -> bool:
+    """Does it have derivatives?"""
+    return case.differentiable and floating(ys[0].numpy())
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
@@ -76,7 +120,8 @@ def test_declared_non_differentiable_and_raises(name: str) -> None:
         # float (Bernoulli numbers of a probability) does not depend on it
         with pytest.raises(pg.Error, match=r"require a gradient|no derivative|do not depend"):
             pg.grad(y, [x for x in xs if x.requires_grad] or xs, [y], unused="raise")
-    TABLE.raising.add(name)
+    for table in TABLES.values():
+        table.raising.add(name)
 
 
 @pytest.mark.parametrize("name", BIG)
@@ -132,7 +177,16 @@ def test_table_has_no_empty_cell(request: pytest.FixtureRequest) -> None:
     }
     if not needed <= ran:
         pytest.skip("only some operations were selected")
-    assert TABLE.empty_cells(sorted(CASES)) == []
+    assert TABLES["cpu"].empty_cells(sorted(CASES)) == []
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_table_of_device_has_no_empty_cell(device: str, request: pytest.FixtureRequest) -> None:
+    ran = {item.name for item in request.session.items}
+    if not {f"test_on_device_against_reference[{device}-{name}]" for name in CASES} <= ran:
+        pytest.skip("only some operations were selected")
+    TABLES[device].raising.update(NON_DIFFERENTIABLE)  # said of the op, not of the device
+    assert TABLES[device].empty_cells(sorted(CASES)) == []
 
 
 def test_empty_cells_are_seen() -> None:

@@ -49,7 +49,7 @@ class Table:
         return lines
 
 
-TABLE = Table()
+TABLES = {device: Table() for device in ("cpu", "emu", "cuda")}
 
 
 def floating(x: np.ndarray) -> bool:
@@ -85,18 +85,22 @@ class Orders:
         return tuple(y)
 
 
-def engine_orders(case: Case, example: Example, dys: list, ddxs: list) -> list[list[np.ndarray]]:
+def engine_orders(
+    case: Case, example: Example, dys: list, ddxs: list, device: str = "cpu"
+) -> list[list[np.ndarray]]:
     """The engine's outputs, first order and second order, in the reference's arrangement."""
-    xs = [pg.tensor(x, requires_grad=floating(x)) for x in example.inputs]
+    xs = [pg.tensor(x, requires_grad=floating(x), device=device) for x in example.inputs]
     outputs = outputs_of(case.call(*xs, **example.hyper))
+    for y in outputs:
+        assert y.device == device, f"{case.name}: {y!r} left device {device}"
     results = [[y.numpy() for y in outputs]]
     if not dys:
         return results
     ys, wanted = outputs[: case.outputs], [x for x in xs if x.requires_grad]
-    dout = [pg.tensor(d, requires_grad=True) for d in dys]
+    dout = [pg.tensor(d, requires_grad=True, device=device) for d in dys]
     dxs = pg.grad(ys, wanted, dout, create_graph=True)
     results.append([d.numpy() for d in dxs])
-    second = pg.grad(list(dxs), [*dout, *wanted], [pg.tensor(d) for d in ddxs])
+    second = pg.grad(list(dxs), [*dout, *wanted], [pg.tensor(d, device=device) for d in ddxs])
     return [*results, [d.numpy() for d in second]]
 
 
@@ -104,8 +108,9 @@ def wide(arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [a.astype(np.float64) if floating(a) else a for a in arrays]
 
 
-def compare(case: Case, example: Example, seed: int, table: Table = TABLE) -> None:
+def compare(case: Case, example: Example, seed: int, device: str = "cpu") -> None:
     """Raises AssertionError where the engine is not as good as the precision allows."""
+    table = TABLES[device]
     rng = np.random.default_rng(seed)
     orders = Orders(case, example)
     x = list(example.inputs)
@@ -116,7 +121,7 @@ def compare(case: Case, example: Example, seed: int, table: Table = TABLE) -> No
     ddxs = [rng.standard_normal(v.shape).astype(v.dtype) for v in x if floating(v)]
     if not differentiable:
         dys = ddxs = []
-    results = engine_orders(case, example, dys, ddxs)
+    results = engine_orders(case, example, dys, ddxs, device)
     arguments = [x, [*dys, *x], [*ddxs, *dys, *x]]
     for order, actual in enumerate(results):
         same = orders(order, *arguments[order])
