@@ -28,6 +28,7 @@ from pygan._core import (
 from pygan._version import __version__
 from pygan.autograd import (
     check_finite,
+    devices,
     enable_grad,
     from_dlpack,
     is_grad_enabled,
@@ -70,6 +71,7 @@ __all__ = [
     "apply",
     "check_finite",
     "data",
+    "devices",
     "enable_grad",
     "from_dlpack",
     "from_numpy",

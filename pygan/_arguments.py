@@ -122,4 +122,5 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "numpy.ndarray": ("a NumPy array", lambda v: isinstance(v, np.ndarray)),
     "bool": ("True or False", lambda v: isinstance(v, bool | np.bool_)),
     "str": ("a string", lambda v: isinstance(v, str)),
+    "str | None": ("a string or None", lambda v: v is None or isinstance(v, str)),
 }

@@ -11,6 +11,7 @@ from pygan.errors import DTypeError
 
 __all__ = [
     "check_finite",
+    "devices",
     "enable_grad",
     "from_dlpack",
     "is_grad_enabled",
@@ -89,6 +90,11 @@ def zeros(shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu
 def ones(shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu") -> Tensor:
     """A tensor of ones."""
     return full(shape, 1.0, dtype, device)
+
+
+def devices() -> list[str]:
+    """The devices that this build and machine can use: "cpu", "emu" and perhaps "cuda"."""
+    return [name for name in ("cpu", "emu", "cuda") if not _core.device_why_not(name)]
 
 
 def from_dlpack(x: Any) -> Tensor:

@@ -46,29 +46,35 @@ class Stream:
         self.draw = draw
         self._id = stream_id(name)
 
-    def key(self) -> Tensor:
-        """The next draw's key, int64 (3,): seed, stream id, draw number."""
+    def key(self, device: str = "cpu") -> Tensor:
+        """The next draw's key, int64 (3,): seed, stream id, draw number. It draws on `device`."""
         if self.draw >= 2**32:
             raise ConfigError(f"random stream {self.name!r} is used up after 2^32 draws")
-        k = _core.tensor([self.seed, self._id, self.draw], "int64")
+        k = _core.tensor([self.seed, self._id, self.draw], "int64", device)
         self.draw += 1
         return k
 
-    def uniform(self, shape: int | Sequence[int], dtype: Any = "float32") -> Tensor:
+    def uniform(
+        self, shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu"
+    ) -> Tensor:
         """Uniform numbers in [0, 1), steps of 2^-24."""
-        return ops.uniform(self.key(), shape, dtype)
+        return ops.uniform(self.key(device), shape, dtype)
 
-    def normal(self, shape: int | Sequence[int], dtype: Any = "float32") -> Tensor:
+    def normal(
+        self, shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu"
+    ) -> Tensor:
         """Standard normal numbers (Box and Muller 1958)."""
-        return ops.normal(self.key(), shape, dtype)
+        return ops.normal(self.key(device), shape, dtype)
 
-    def bernoulli(self, p: float, shape: int | Sequence[int], dtype: Any = "float32") -> Tensor:
+    def bernoulli(
+        self, p: float, shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu"
+    ) -> Tensor:
         """1 with probability p, else 0."""
-        return ops.bernoulli(self.key(), p, shape, dtype)
+        return ops.bernoulli(self.key(device), p, shape, dtype)
 
-    def permutation(self, n: int) -> Tensor:
+    def permutation(self, n: int, device: str = "cpu") -> Tensor:
         """0 to n - 1 in random order, int64 (n,)."""
-        return ops.permutation(self.key(), n)
+        return ops.permutation(self.key(device), n)
 
     def state_dict(self) -> dict[str, int]:
         """{"seed", "draw"}."""

@@ -79,7 +79,7 @@ CALLS: list[Row] = [  # arguments that do not fit a signature
     (lambda: z(2).set_(3), DTYPE, "set_: other must be a Tensor, got 3"),
     (lambda: setattr(z(2), "requires_grad", "x"), DTYPE, "must be True or False, got 'x'"),
     (lambda: pg.set_num_threads("a"), DTYPE, "set_num_threads: n must be a whole number"),
-    (lambda: pg.tensor([1.0], device=3), DTYPE, "tensor: device must be a string, got 3"),
+    (lambda: pg.tensor([1.0], device=3), DTYPE, "tensor: device must be a string or None, got 3"),
 ]
 
 ELEMENTWISE: list[Row] = [

@@ -1,7 +1,6 @@
 #include "bindings/convert.h"
 
-#include <cstring>
-
+#include "core/device.h"
 #include "core/error.h"
 
 namespace pygan::bindings {
@@ -48,7 +47,16 @@ DType to_dtype(const py::object& dtype) {
                    " is not a dtype: use float32, float64, int64, uint8 or bool");
 }
 
-Array copy_in(const py::object& value, const std::optional<std::string>& dtype, Device device) {
+Array copy_in(const py::object& value, const std::optional<std::string>& dtype,
+              std::optional<Device> where) {
+  Device device = where.value_or(Device::cpu);
+  if (py::isinstance<Tensor>(value)) {
+    check_export("pygan.tensor");
+    const Array a = value.cast<Tensor>().array();
+    if (!where) device = a.device();
+    if (!dtype || parse_dtype(*dtype) == a.dtype())
+      return released([&] { return to_device(a, device); });
+  }
   const auto numpy = py::module_::import("numpy");
   const bool typed = py::hasattr(value, "dtype") || py::hasattr(value, "__array_interface__") ||
                      py::hasattr(value, "__array__");
@@ -79,8 +87,10 @@ Array copy_in(const py::object& value, const std::optional<std::string>& dtype, 
       numpy.attr("ascontiguousarray")(a, py::arg("dtype") = numpy_dtype(target)).cast<py::array>();
   Shape shape;
   for (py::ssize_t i = 0; i < a.ndim(); ++i) shape.push_back(a.shape(i));
+  check_dtype_on("tensor", target, device);
   Array out = Array::empty(shape, target, device);
-  std::memcpy(out.mutable_data(), dense.data(), static_cast<size_t>(out.bytes()));
+  copy_bytes(out.mutable_data(), device, dense.data(), Device::cpu,
+             static_cast<size_t>(out.bytes()));
   return out;
 }
 
@@ -102,11 +112,10 @@ Array alias_in(const py::array& a) {
 }
 
 py::array view_out(const Array& a) {
-  if (a.device() != Device::cpu)
-    throw DeviceError("numpy: " + a.str() + " is not in CPU memory: use .to(\"cpu\") first");
-  py::capsule owner(new Array(a), [](void* p) { delete static_cast<Array*>(p); });
+  const Array host = to_host(a);
+  py::capsule owner(new Array(host), [](void* p) { delete static_cast<Array*>(p); });
   py::array view(numpy_dtype(a.dtype()).cast<py::dtype>(),
-                 std::vector<py::ssize_t>(a.shape().begin(), a.shape().end()), a.data(), owner);
+                 std::vector<py::ssize_t>(a.shape().begin(), a.shape().end()), host.data(), owner);
   view.attr("flags").attr("writeable") = false;
   return view;
 }

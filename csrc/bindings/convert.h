@@ -24,9 +24,12 @@ auto released(F f) {
   return f();
 }
 
-Array copy_in(const py::object& value, const std::optional<std::string>& dtype, Device device);
+// On `device`; nullopt: where a Tensor is, else the CPU.
+Array copy_in(const py::object& value, const std::optional<std::string>& dtype,
+              std::optional<Device> device);
 Array alias_in(const py::array& a);  // copies where the array is not dense and aligned
-py::array view_out(const Array& a);  // read-only, keeps the memory alive
+// Read-only, keeps the memory alive; of another device, a copy on the CPU.
+py::array view_out(const Array& a);
 py::object numpy_dtype(DType dtype);
 DType to_dtype(const py::object& dtype);  // "float32", np.float32, np.dtype(...)
 bool is_scalar(const py::handle& x);      // a Python or NumPy number

@@ -3,8 +3,8 @@
 #include "bindings/build_info.h"
 #include "bindings/convert.h"
 #include "core/cpu_isa.h"
+#include "core/device.h"
 #include "core/error.h"
-#include "core/memory.h"
 #include "core/op.h"
 #include "core/parallel.h"
 #include "gemm/gemm.h"
@@ -67,19 +67,48 @@ void bind_updates(py::module_& m) {
 }
 
 void bind_memory(py::module_& m) {
-  m.def("memory_stats", [] {
-    const MemoryStats s = memory_stats();
-    py::dict d;
-    d["live_bytes"] = s.live_bytes;
-    d["live_blocks"] = s.live_blocks;
-    d["cached_bytes"] = s.cached_bytes;
-    d["peak_bytes"] = s.peak_bytes;
-    return d;
-  });
-  m.def("reset_peak_memory", &reset_peak_memory);
-  m.def("trim_memory", &trim_memory, "Gives cached blocks back to the system.");
-  m.def("set_memory_limit", &set_memory_limit, py::arg("bytes"),
-        "Allocations beyond it fail; 0: no limit.");
+  m.def(
+      "memory_stats",
+      [](const std::string& device) {
+        const MemoryStats s = device_api(parse_device(device)).memory_stats();
+        py::dict d;
+        d["live_bytes"] = s.live_bytes;
+        d["live_blocks"] = s.live_blocks;
+        d["cached_bytes"] = s.cached_bytes;
+        d["peak_bytes"] = s.peak_bytes;
+        return d;
+      },
+      py::arg("device") = "cpu");
+  m.def(
+      "reset_peak_memory",
+      [](const std::string& device) { device_api(parse_device(device)).reset_peak(); },
+      py::arg("device") = "cpu");
+  m.def(
+      "trim_memory", [](const std::string& device) { device_api(parse_device(device)).trim(); },
+      py::arg("device") = "cpu", "Gives cached blocks back to the system.");
+  m.def(
+      "set_memory_limit",
+      [](int64_t bytes, const std::string& device) {
+        device_api(parse_device(device)).set_limit(bytes);
+      },
+      py::arg("bytes"), py::arg("device") = "cpu", "Allocations beyond it fail; 0: no limit.");
+  m.def(
+      "device_why_not", [](const std::string& d) { return device_why_not(parse_device(d)); },
+      py::arg("device"), "Why this machine or build cannot use a device; \"\" where it can.");
+  m.def(
+      "empty",
+      [](const py::object& shape, const py::object& dtype, const std::string& device) {
+        return Tensor(Array::empty(to_shape(shape), to_dtype(dtype), parse_device(device)));
+      },
+      py::arg("shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
+      "A tensor whose values nobody wrote.");
+  m.def(
+      "data_pointer", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.array().data()); },
+      py::arg("tensor"), "Address of the first element, in its device's memory.");
+  m.def(
+      "synchronize",
+      [](const std::string& device) { released([&] { synchronize(parse_device(device)); }); },
+      py::arg("device"), "Waits for all work of a device, and raises what went wrong in it.");
 }
 
 }  // namespace
@@ -116,6 +145,18 @@ void bind_runtime(py::module_& m) {
         return d;
       },
       "{name: {differentiable, fused}} of every op that apply can record.");
+  m.def(
+      "registered_kernels",
+      [] {
+        py::dict d;
+        for (const auto& [tag, devices] : registered_kernels()) {
+          py::list names;
+          for (const Device device : devices) names.append(name(device));
+          d[py::str(tag)] = names;
+        }
+        return d;
+      },
+      "{kernel: [devices that have it]}; a kernel serves one op or a family.");
   m.def("build_info", [] {
     const BuildInfo b = build_info();
     py::dict d;

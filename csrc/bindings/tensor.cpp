@@ -2,6 +2,7 @@
 
 #include "bindings/convert.h"
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "optim/optim.h"
 
@@ -12,7 +13,7 @@ std::string repr(const Tensor& t) {
   std::string s = "Tensor(shape=" + t.shape().str() + ", dtype=" + name(t.dtype());
   if (t.device() != Device::cpu) s += std::string(", device=") + name(t.device());
   if (t.requires_grad()) s += t.is_leaf() ? ", requires_grad=True" : ", recorded";
-  if (t.size() <= 64 && t.device() == Device::cpu && t.array().has_data())
+  if (t.size() <= 64 && t.array().has_data())
     s += ",\n" + py::str(py::object(view_out(t.array()))).cast<std::string>();
   return s + ")";
 }
@@ -145,14 +146,48 @@ py::object power(const Tensor& a, const py::object& other) {
   return py::cast(released([&] { return ops::power(a, n); }));
 }
 
+// What other libraries may read in place. The emulator's memory must not be written by them.
+void check_shared(const char* what, const Tensor& t) {
+  if (t.device() != Device::cpu)
+    throw DeviceError(std::string(what) + ": " + t.array().str() +
+                      " cannot be shared: use .to(\"cpu\") or numpy(), which copy");
+}
+
+py::tuple dlpack_device(const Tensor& t) {
+  check_shared("DLPack", t);
+  return py::make_tuple(1, 0);  // kDLCPU
+}
+
 py::object to_dlpack(const Tensor& t, const py::kwargs& kwargs) {
   check_export("DLPack");
+  check_shared("DLPack", t);
   const py::array view = view_out(t.array());
   const bool versioned = kwargs.contains("max_version") && !kwargs["max_version"].is_none() &&
                          kwargs["max_version"].cast<std::pair<int, int>>().first >= 1;
   // Only version 1 of the protocol can say "read-only"; an older consumer gets a copy.
   if (versioned) return view.attr("__dlpack__")(**kwargs);
   return view.attr("copy")().attr("__dlpack__")();
+}
+
+py::object move_to(const py::object& self, const py::object& target) {
+  const Tensor& t = self.cast<const Tensor&>();
+  if (py::isinstance<py::str>(target)) {
+    const std::string text = target.cast<std::string>();
+    for (const Device d : {Device::cpu, Device::emu, Device::cuda})
+      if (text == name(d)) {
+        if (t.device() == d) return self;
+        return py::cast(released([&] { return ops::to(t, d); }));
+      }
+  }
+  DType dtype;
+  try {
+    dtype = to_dtype(target);
+  } catch (const DTypeError&) {
+    throw DTypeError("to: expected a dtype or a device (cpu, cuda, emu), got " +
+                     py::repr(target).cast<std::string>());
+  }
+  if (t.dtype() == dtype) return self;
+  return py::cast(released([&] { return ops::astype(t, dtype); }));
 }
 
 }  // namespace
@@ -202,11 +237,13 @@ void bind_tensor(py::module_& m) {
         check_export("numpy()");
         return view_out(t.array());
       },
-      "A read-only NumPy view of the value.");
+      "A read-only NumPy view of the value; of a tensor on another device, of a copy.");
   c.def(
       "__array__",
       [](const Tensor& t, const py::object& dtype, const py::object& copy) {
         check_export("conversion to a NumPy array");
+        if (t.device() != Device::cpu && !copy.is_none() && !copy.cast<bool>())
+          throw py::value_error("a NumPy array of " + t.array().str() + " is a copy: copy=False");
         py::object a = view_out(t.array());
         if (!dtype.is_none() && !py::object(a.attr("dtype")).equal(dtype))
           return py::object(a.attr("astype")(dtype));
@@ -215,6 +252,8 @@ void bind_tensor(py::module_& m) {
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   c.def_property_readonly("__array_interface__", [](const py::object& self) {
     check_export("conversion to a NumPy array");
+    if (self.cast<const Tensor&>().device() != Device::cpu)  // NumPy then asks __array__
+      throw py::attribute_error("__array_interface__: the memory is on another device");
     // NumPy keeps this handle alive, not its memory, which set_ may replace: the handle keeps both.
     const py::array view = view_out(self.cast<const Tensor&>().array());
     const py::dict kept = self.attr("__dict__");
@@ -223,7 +262,7 @@ void bind_tensor(py::module_& m) {
     return py::object(view.attr("__array_interface__"));
   });
   c.def("__dlpack__", &to_dlpack);
-  c.def("__dlpack_device__", [](const Tensor&) { return py::make_tuple(1, 0); });
+  c.def("__dlpack_device__", &dlpack_device);
   c.def(
       "item",
       [](const Tensor& t) {
@@ -268,6 +307,9 @@ void bind_tensor(py::module_& m) {
         return released([&] { return ops::astype(t, d); });
       },
       py::arg("dtype"));
+  c.def("to", &move_to, py::arg("target"),
+        "On another device (\"cpu\", \"cuda\", \"emu\"), or in another dtype, recorded as any "
+        "operation; this tensor itself where it is so already.");
   c.def("reshape", [](const Tensor& t, const py::args& args) {
     const Shape s = reshape_target(t, args);
     return released([&] { return ops::reshape(t, s); });
@@ -366,18 +408,20 @@ void bind_tensor(py::module_& m) {
 
   m.def(
       "tensor",
-      [](const py::object& value, const py::object& dtype, const std::string& device,
+      [](const py::object& value, const py::object& dtype, const std::optional<std::string>& device,
          bool requires_grad) {
         std::optional<std::string> d;
         if (!dtype.is_none()) d = name(to_dtype(dtype));
-        Tensor t(copy_in(value, d, parse_device(device)));
+        std::optional<Device> where;
+        if (device) where = parse_device(*device);
+        Tensor t(copy_in(value, d, where));
         if (requires_grad) t.set_requires_grad(true);
         return t;
       },
-      py::arg("value"), py::arg("dtype") = py::none(), py::arg("device") = "cpu",
+      py::arg("value"), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
       py::arg("requires_grad") = false,
       "A tensor with a copy of `value`: an array (dtype kept), a number or nested lists (floats "
-      "become float32, ints int64).");
+      "become float32, ints int64). device: cpu, cuda or emu; None: where a tensor is, else cpu.");
   m.def(
       "from_numpy", [](const py::array& a) { return Tensor(alias_in(a)); }, py::arg("array"),
       "A tensor over the memory of a dense NumPy array (a strided one is copied).");
@@ -387,7 +431,9 @@ void bind_tensor(py::module_& m) {
          const std::string& device) {
         const DType d = to_dtype(dtype);
         check_holds(d, value);
-        return Tensor(Array::full(to_shape(shape), value, d, parse_device(device)));
+        const Device where = parse_device(device);
+        check_dtype_on("full", d, where);
+        return Tensor(Array::full(to_shape(shape), value, d, where));
       },
       py::arg("shape"), py::arg("value"), py::arg("dtype") = "float32", py::arg("device") = "cpu");
 }

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
+#include "core/device.h"
 #include "core/error.h"
-#include "core/memory.h"
 
 namespace pygan {
 
@@ -94,7 +94,7 @@ Storage::~Storage() {
   if (release)
     release();
   else if (data)
-    cpu_release(data, bytes);
+    pygan::release(device, data, bytes);
 }
 
 Array Array::spec(const Shape& shape, DType dtype, Device device) {
@@ -108,14 +108,12 @@ Array Array::spec(const Shape& shape, DType dtype, Device device) {
 }
 
 Array Array::empty(const Shape& shape, DType dtype, Device device) {
-  if (device != Device::cpu)
-    throw DeviceError(std::string("device '") + name(device) +
-                      "' is not in this build: see `pygan doctor`");
+  const DeviceApi& api = device_api(device);
   Array a = spec(shape, dtype, device);
   int64_t bytes;
   if (__builtin_mul_overflow(a.size_, item_size(dtype), &bytes))
     throw OutOfMemoryError("cannot allocate " + a.str() + ": too large");
-  void* data = cpu_allocate(static_cast<size_t>(bytes));
+  void* data = api.allocate(static_cast<size_t>(bytes));
   if (!data)
     throw OutOfMemoryError("out of memory: cannot allocate " + std::to_string(bytes) +
                            " bytes for " + a.str());
@@ -129,15 +127,15 @@ Array Array::empty(const Shape& shape, DType dtype, Device device) {
 
 Array Array::zeros(const Shape& shape, DType dtype, Device device) {
   Array a = empty(shape, dtype, device);
-  std::memset(a.mutable_data(), 0, static_cast<size_t>(a.bytes()));
+  const uint8_t zero = 0;
+  device_api(device).fill(a.mutable_data(), &zero, 1, static_cast<size_t>(a.bytes()));
   return a;
 }
 
 Array Array::full(const Shape& shape, double value, DType dtype, Device device) {
   Array a = empty(shape, dtype, device);
-  auto fill = [&]<class T>(T v) {
-    T* p = a.mutable_ptr<T>();
-    for (int64_t i = 0; i < a.size(); ++i) p[i] = v;
+  const auto fill = [&]<class T>(T v) {
+    device_api(device).fill(a.mutable_data(), &v, sizeof v, static_cast<size_t>(a.size()));
   };
   switch (dtype) {
     case DType::f32:

@@ -2,8 +2,10 @@
 // here.
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 
 namespace pygan {
@@ -13,6 +15,18 @@ const char* running_vjp();
 const TraceSink& current_trace_sink();
 
 namespace {
+
+thread_local const char* op_name = "";
+
+class RunningOp {  // ops may run within ops: a user's kernel may call the engine
+ public:
+  explicit RunningOp(const char* name) : before_(std::exchange(op_name, name)) {}
+  ~RunningOp() { op_name = before_; }
+  RunningOp(const RunningOp&) = delete;
+
+ private:
+  const char* before_;
+};
 
 template <class T>
 int64_t first_non_finite(const Array& a) {
@@ -24,8 +38,8 @@ int64_t first_non_finite(const Array& a) {
 
 void check_finite(const Op& op, const Arrays& arrays, const char* role) {
   for (size_t i = 0; i < arrays.size(); ++i) {
-    const Array& a = arrays[i];
-    if (!a.has_data() || !is_float(a.dtype())) continue;
+    if (!arrays[i].has_data() || !is_float(arrays[i].dtype())) continue;
+    const Array a = to_host(arrays[i]);
     const int64_t at =
         a.dtype() == DType::f32 ? first_non_finite<float>(a) : first_non_finite<double>(a);
     if (at < 0) continue;
@@ -34,21 +48,43 @@ void check_finite(const Op& op, const Arrays& arrays, const char* role) {
     std::string vjp = running_vjp();
     throw NonFiniteError(
         std::string(op.name()) + (vjp.empty() ? "" : " (in the derivative of " + vjp + ")") + " " +
-        role + " " + std::to_string(i) + ", " + a.str() + ", is " +
+        role + " " + std::to_string(i) + ", " + arrays[i].str() + ", is " +
         (std::isnan(value) ? "NaN" : "infinite") + " at flat index " + std::to_string(at));
   }
 }
 
-// A failed allocation names the op that asked for it.
+// Where the op ran: of a move, the device that is not the CPU.
+Device device_of(const Arrays& in, const Arrays& out) {
+  for (const Arrays* list : {&in, &out})
+    for (const Array& a : *list)
+      if (a.defined() && a.device() != Device::cpu) return a.device();
+  return Device::cpu;
+}
+
+std::string inputs(const Arrays& in) {
+  std::string text;
+  for (const Array& a : in) text += (text.empty() ? "" : ", ") + a.str();
+  return text;
+}
+
+// A failed allocation, and what goes wrong on a device, names the op that asked for it.
 Arrays run(const Op& op, const Arrays& in) {
+  RunningOp running(op.name());
   try {
-    return op.eval(in);
+    Arrays out = op.eval(in);
+    const Device device = device_of(in, out);
+    if (device != Device::cpu) device_api(device).finish(in, out);
+    return out;
   } catch (const OutOfMemoryError& e) {
     throw OutOfMemoryError(std::string(op.name()) + ": " + e.what());
+  } catch (const DeviceFault& e) {
+    throw DeviceError(std::string(op.name()) + " of " + inputs(in) + ": " + e.what());
   }
 }
 
 }  // namespace
+
+const char* running_op() { return op_name; }
 
 Arrays evaluate(const Op& op, const Arrays& in) {
   check_same_device(op.name(), in);

@@ -87,22 +87,22 @@ void cpu_release(void* data, size_t bytes) {
   p.stats.live_blocks -= 1;
 }
 
-MemoryStats memory_stats() {
+MemoryStats cpu_memory_stats() {
   std::lock_guard lock(pool().mutex);
   return pool().stats;
 }
 
-void reset_peak_memory() {
+void cpu_reset_peak() {
   std::lock_guard lock(pool().mutex);
   pool().stats.peak_bytes = pool().stats.live_bytes;
 }
 
-void trim_memory() {
+void cpu_trim() {
   std::lock_guard lock(pool().mutex);
   trim_locked(pool());
 }
 
-void set_memory_limit(int64_t bytes) {
+void cpu_set_limit(int64_t bytes) {
   std::lock_guard lock(pool().mutex);
   pool().limit = bytes;
 }

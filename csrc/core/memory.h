@@ -1,22 +1,16 @@
 // Recycled, 64-byte aligned memory of the CPU, by size class. GAN steps ask for the same sizes
-// again and again.
+// again and again. Reached through core/device.h.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "core/device.h"
 
 namespace pygan {
 
-void* cpu_allocate(size_t bytes);  // nullptr when the system has none; never nullptr for 0 bytes
+void* cpu_allocate(size_t bytes);
 void cpu_release(void* data, size_t bytes);
-
-struct MemoryStats {
-  int64_t live_bytes = 0, live_blocks = 0, cached_bytes = 0, peak_bytes = 0;
-};
-MemoryStats memory_stats();
-void reset_peak_memory();
-void trim_memory();  // gives cached blocks back to the system
-// Allocations beyond `bytes` of live memory fail: how tests run out of memory. 0: no limit.
-void set_memory_limit(int64_t bytes);
+MemoryStats cpu_memory_stats();
+void cpu_reset_peak();
+void cpu_trim();  // gives cached blocks back to the system
+void cpu_set_limit(int64_t bytes);
 
 }  // namespace pygan

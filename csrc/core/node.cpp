@@ -101,7 +101,7 @@ const Tensor& Tensor::grad() const {
 void Tensor::set_grad(Tensor g) const {
   if (!g.defined() && !edge_.node) return;  // a constant has none
   if (!edge_.node || edge_.node->op) throw Error("only a leaf that requires a gradient has .grad");
-  if (g.defined() && !(g.shape() == shape() && g.dtype() == dtype()))
+  if (g.defined() && !(g.shape() == shape() && g.dtype() == dtype() && g.device() == device()))
     throw ShapeError("grad of " + array_.str() + " cannot be " + g.array().str());
   edge_.node->grad = std::move(g);
 }

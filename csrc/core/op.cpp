@@ -131,6 +131,15 @@ void (*find_kernel(const char* op, Device device))() {
   return fn;
 }
 
+std::map<std::string, std::vector<Device>> registered_kernels() {
+  std::map<std::string, std::vector<Device>> found;
+  std::lock_guard lock(kernels().mutex);
+  for (const auto& [tag, functions] : kernels().functions)
+    for (const Device d : {Device::cpu, Device::emu, Device::cuda})
+      if (functions[static_cast<size_t>(d)]) found[tag].push_back(d);
+  return found;
+}
+
 void check_same_device(const char* op, const Arrays& in) {
   const Array* first = nullptr;
   for (const Array& a : in) {

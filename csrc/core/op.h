@@ -90,6 +90,7 @@ constexpr int kKernelSlots = 4;
 void use_checked_kernels(bool);  // on device emu: emu/check.h
 void register_kernel(const char* op, KernelSlot, void (*fn)());
 void (*find_kernel(const char* op, Device))();  // DeviceError that names what is missing
+std::map<std::string, std::vector<Device>> registered_kernels();
 template <class K>
 typename K::Fn kernel(Device device) {
   return reinterpret_cast<typename K::Fn>(find_kernel(K::name, device));

@@ -87,6 +87,7 @@ Tensor put_reduced(const Tensor& y, const Tensor& indices, const Shape& shape,
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 Tensor sum_to(const Tensor& x, const Shape& shape);  // adjoint of broadcast_to
 Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor to(const Tensor& x, Device device);            // a copy
 Tensor transpose(const Tensor& x, const Axes& axes);  // empty: reversed
 Tensor slice(
     const Tensor& x, const std::vector<int64_t>& start, const std::vector<int64_t>& step,

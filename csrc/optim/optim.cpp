@@ -1,8 +1,8 @@
 #include "optim/optim.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/op.h"
 
@@ -17,16 +17,17 @@ const RegisterKernel<RmspropKernel> rmsprop_cpu{
     Device::cpu, [](const UpdateArgs& a) { PYGAN_DISPATCH(rmsprop_chunks)(a); }};
 const RegisterKernel<EmaKernel> ema_cpu{Device::cpu,
                                         [](const UpdateArgs& a) { PYGAN_DISPATCH(ema_chunks)(a); }};
-const RegisterKernel<ClipKernel> clip_cpu{
+const RegisterKernel<ClipUpdateKernel> clip_cpu{
     Device::cpu, [](const UpdateArgs& a) { PYGAN_DISPATCH(clip_chunks)(a); }};
 const RegisterKernel<FiniteKernel> finite_cpu{
-    Device::cpu, [](const FiniteArgs& a) { return PYGAN_DISPATCH(finite_run)(a); }};
+    Device::cpu, [](const FiniteArgs& a) { return PYGAN_DISPATCH(all_finite)(a); }};
 
 constexpr int64_t kChunk =
     1 << 14;  // elements: a task's share, enough to pay for handing it to a thread
 
 struct Update {
   std::vector<UpdateChunk> chunks;
+  Array hyper;  // on the host
   UpdateArgs args{};
 };
 
@@ -68,7 +69,8 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
   for (size_t k = 0; k < lists.size(); ++k)
     if (k != 1 && lists[k])
       for (const Array& a : *lists[k]) a.bump_version();
-  u.args = {u.chunks.data(), static_cast<int64_t>(u.chunks.size()), hyper.ptr<double>(),
+  u.hyper = to_host(hyper);
+  u.args = {u.chunks.data(), static_cast<int64_t>(u.chunks.size()), u.hyper.ptr<double>(),
             !p.empty() && p[0].dtype() == DType::f64};
   return u;
 }
@@ -102,15 +104,22 @@ void ema(const Arrays& average, const Arrays& p, const Array& hyper) {
 
 void clip(const Arrays& p, const Array& hyper) {
   const Update u = cut("clip_", {&p}, hyper, 2);
-  if (!p.empty()) kernel<ClipKernel>(p[0].device())(u.args);
+  if (!p.empty()) kernel<ClipUpdateKernel>(p[0].device())(u.args);
 }
 
 bool all_finite(const Arrays& arrays) {
-  for (const Array& a : arrays) {
-    if (!a.has_data() || !is_float(a.dtype())) continue;
-    if (!kernel<FiniteKernel>(a.device())({a.data(), a.size(), a.dtype() == DType::f64}))
-      return false;
-  }
+  // one launch for each device and dtype
+  for (const Device device : {Device::cpu, Device::emu, Device::cuda})
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      std::vector<FiniteRun> runs;
+      for (const Array& a : arrays)
+        if (a.has_data() && a.device() == device && a.dtype() == dtype && a.size() > 0)
+          runs.push_back({a.data(), a.size()});
+      if (!runs.empty() &&
+          !kernel<FiniteKernel>(device)(
+              {runs.data(), static_cast<int64_t>(runs.size()), dtype == DType::f64}))
+        return false;
+    }
   return true;
 }
 
@@ -120,8 +129,8 @@ void assign(Array x, const Array& value) {
   if (x.dtype() != value.dtype())
     throw_dtype("assign_",
                 "cannot assign " + value.str() + " to " + x.str() + ": convert with astype");
-  check_same_device("assign_", {x, value});
-  std::memmove(x.mutable_data(), value.data(), static_cast<size_t>(x.bytes()));
+  copy_bytes(x.mutable_data(), x.device(), value.data(), value.device(),
+             static_cast<size_t>(x.bytes()));
   x.bump_version();
 }
 

@@ -36,15 +36,20 @@ struct UpdateChunk {  // a run of one parameter
 };
 
 struct UpdateArgs {
-  const UpdateChunk* chunks;
+  const UpdateChunk* chunks;  // (count), in host memory; what they point to is on the device
   int64_t count;
-  const double* hyper;
+  const double* hyper;  // in host memory
   bool f64;
 };
 
-struct FiniteArgs {
+struct FiniteRun {
   const void* x;  // (n)
   int64_t n;
+};
+
+struct FiniteArgs {
+  const FiniteRun* runs;  // (count), in host memory; what they point to is on the device
+  int64_t count;
   bool f64;
 };
 
@@ -53,7 +58,7 @@ PYGAN_DECLARE_ISA(void, sgd_chunks, (const UpdateArgs& args))
 PYGAN_DECLARE_ISA(void, rmsprop_chunks, (const UpdateArgs& args))
 PYGAN_DECLARE_ISA(void, ema_chunks, (const UpdateArgs& args))
 PYGAN_DECLARE_ISA(void, clip_chunks, (const UpdateArgs& args))
-PYGAN_DECLARE_ISA(bool, finite_run, (const FiniteArgs& args))
+PYGAN_DECLARE_ISA(bool, all_finite, (const FiniteArgs& args))
 
 struct AdamKernel {
   static constexpr const char* name = "adam_";
@@ -71,7 +76,7 @@ struct EmaKernel {
   static constexpr const char* name = "ema_";
   using Fn = void (*)(const UpdateArgs&);
 };
-struct ClipKernel {
+struct ClipUpdateKernel {
   static constexpr const char* name = "clip_";
   using Fn = void (*)(const UpdateArgs&);
 };
@@ -96,7 +101,7 @@ void ema(const Arrays& average, const Arrays& p, const Array& hyper);
 // hyper (2,) float64: low, high
 void clip(const Arrays& p, const Array& hyper);
 bool all_finite(const Arrays& arrays);
-// x <- value, bit for bit; the storage's version grows
+// x <- value, bit for bit, from whatever device; the storage's version grows
 void assign(Array x, const Array& value);
 
 }  // namespace optim

@@ -116,9 +116,14 @@ void rmsprop_chunks(const UpdateArgs& a) {
 }
 void clip_chunks(const UpdateArgs& a) { a.f64 ? each(a, clip<double>) : each(a, clip<float>); }
 void ema_chunks(const UpdateArgs& a) { a.f64 ? each(a, ema<double>) : each(a, ema<float>); }
-bool finite_run(const FiniteArgs& a) {
-  return a.f64 ? finite(static_cast<const double*>(a.x), a.n)
-               : finite(static_cast<const float*>(a.x), a.n);
+bool all_finite(const FiniteArgs& a) {
+  for (int64_t i = 0; i < a.count; ++i) {
+    const FiniteRun& r = a.runs[i];
+    if (!(a.f64 ? finite(static_cast<const double*>(r.x), r.n)
+                : finite(static_cast<const float*>(r.x), r.n)))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace pygan::PYGAN_ISA

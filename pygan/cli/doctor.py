@@ -9,6 +9,7 @@ __all__ = ["run"]
 
 def run() -> int:
     """Print what was built and what this machine offers; the exit code."""
+    import pygan as pg
     from pygan import _core
     from pygan.cli.console import shown
     from pygan.train.machine import machine
@@ -19,7 +20,8 @@ def run() -> int:
     derivable = sum(bool(entry["differentiable"]) for entry in operations.values())
     facts["operations"] = f"{len(operations)}, {derivable} of them differentiable"
     facts["compiler"] = built["compiler"]
-    facts["CUDA"] = built["cuda_why"] or "built in"
+    facts["devices"] = ", ".join(pg.devices())
+    facts["CUDA"] = _core.device_why_not("cuda") or "can be used"
     for name, value in facts.items():
         print(f"{name:<17} {value}")
     return 0

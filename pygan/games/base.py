@@ -58,10 +58,14 @@ class Penalty:
         return update % self.every == 0
 
     def draws(
-        self, stream: Stream, shape: tuple[int, ...], dtype: Any = "float32"
+        self,
+        stream: Stream,
+        shape: tuple[int, ...],
+        dtype: Any = "float32",
+        device: str = "cpu",
     ) -> dict[str, Tensor]:
         """What one evaluation on samples of ``shape`` (N, ...) draws: arguments of `__call__`."""
-        return penalty_draws(self.kind, stream, shape, dtype)
+        return penalty_draws(self.kind, stream, shape, dtype, device)
 
     def __call__(
         self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **draws: Any

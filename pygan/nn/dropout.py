@@ -55,8 +55,8 @@ class Dropout(Module):
             return x
         now = pending.read(self.key).numpy()
         # The recorded op keeps its key for the backward pass; the buffer moves on.
-        y = pg.ops.dropout(x, pg.tensor(now), self.p)
-        pending.write(self.key, pg.tensor(now + np.array([0, 0, 1])))
+        y = pg.ops.dropout(x, pg.tensor(now, device=x.device), self.p)
+        pending.write(self.key, pg.tensor(now + np.array([0, 0, 1]), device=self.key.device))
         return y
 
     def extra_repr(self) -> str:

@@ -245,7 +245,7 @@ class Module:
         dtype = None if to_device else _float_dtype(target)
         for tensor in self._state().values():
             if to_device and tensor.device != target:
-                tensor.set_(pg.tensor(tensor.numpy(), device=target))
+                tensor.set_(pg.tensor(tensor.detach(), device=target))
             elif not to_device and tensor.dtype != dtype and tensor.dtype in _FLOATS:
                 tensor.set_(tensor.detach().astype(dtype))
         return self

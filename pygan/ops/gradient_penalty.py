@@ -80,7 +80,11 @@ def check_penalty(kind: str, weight: float) -> None:
 
 
 def penalty_draws(
-    kind: str, stream: Stream, shape: tuple[int, ...], dtype: Any = "float32"
+    kind: str,
+    stream: Stream,
+    shape: tuple[int, ...],
+    dtype: Any = "float32",
+    device: str = "cpu",
 ) -> dict[str, Tensor]:
     """What a penalty of this kind draws for samples of ``shape`` (N, ...), from ``stream``.
 
@@ -88,7 +92,7 @@ def penalty_draws(
     only where the kind has a use for it, so r1 and r2 give {}.
     """
     shapes: dict[str, tuple[int, ...]] = {"alpha": shape[:1], "noise": shape}
-    return {name: stream.uniform(shapes[name], dtype) for name in _KINDS[kind].draws}
+    return {name: stream.uniform(shapes[name], dtype, device) for name in _KINDS[kind].draws}
 
 
 def seed_alpha(seed: int = 0) -> None:
@@ -109,7 +113,7 @@ def _draws(kind: str, given: dict[str, Any], like: Tensor) -> dict[str, Tensor]:
         if _alpha_stream is None:
             seed_alpha()
         assert _alpha_stream is not None
-        values = penalty_draws(kind, _alpha_stream, shape, like.dtype) | values
+        values = penalty_draws(kind, _alpha_stream, shape, like.dtype, like.device) | values
     result: dict[str, Tensor] = {}
     for name, value in values.items():
         tensor = value

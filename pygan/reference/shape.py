@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = [
     "broadcast_to", "concat", "expand_dims", "flip", "reshape", "roll", "slice", "split",
-    "squeeze", "stack", "sum_to", "transpose", "unslice",
+    "squeeze", "stack", "sum_to", "to", "transpose", "unslice",
 ]  # fmt: skip
 
 
@@ -43,6 +43,21 @@ def sum_to_vjp(dy, x, shape):
 def sum_to_vjp2(ddx, dy, x, shape):
     """``ddy = sum_to(ddx)``"""
     return sum_to(ddx[0], shape), np.zeros_like(x)
+
+
+def to(x, device=None):
+    """``y = x``, a copy; NumPy's arrays have one device"""
+    return x.copy()
+
+
+def to_vjp(dy, x, device=None):
+    """``dx = dy``"""
+    return (dy.copy(),)
+
+
+def to_vjp2(ddx, dy, x, device=None):
+    """``ddy = ddx``"""
+    return ddx[0].copy(), np.zeros_like(x)
 
 
 def reshape(x, shape):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pygan as pg
+from pygan import _core
 from pygan import data as pygan_data
 from pygan._suggest import unknown
 from pygan.data import POINTS, Data
@@ -57,12 +58,9 @@ MODELS: dict[str, Model] = {
 
 def check_device(device: str) -> None:
     """Raises DeviceError where this build or machine lacks ``device``."""
-    if device == "cpu":
-        return
-    try:
-        pg.tensor([0.0], device=device)
-    except DeviceError as error:
-        raise DeviceError(f"device {device!r} cannot be used: {error}; try --device cpu") from None
+    why = _core.device_why_not(device)
+    if why:
+        raise DeviceError(f"device {device!r} cannot be used: {why}; try --device cpu")
 
 
 def dataset(config: Config) -> Data:

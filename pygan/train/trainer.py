@@ -172,7 +172,7 @@ class Trainer:
             self.streams["trainer.alpha"],
             [p for p in self.game.penalties if p.due(update)],
         )
-        return [(p, p.draws(stream, shape, self.dtype)) for p in due]
+        return [(p, p.draws(stream, shape, self.dtype, self.device)) for p in due]
 
     def _real(self) -> Tensor:
         return self._batch(self.order.next())
@@ -181,8 +181,7 @@ class Trainer:
         return pg.tensor(self.data.batch(indices), dtype=self.dtype, device=self.device)
 
     def _latents(self, stream: Stream, count: int) -> Tensor:
-        z = stream.normal((count, self.latent), self.dtype)
-        return z if self.device == "cpu" else pg.tensor(z.numpy(), device=self.device)
+        return stream.normal((count, self.latent), self.dtype, self.device)
 
     # Samples and scores
 

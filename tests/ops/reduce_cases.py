@@ -76,6 +76,10 @@ def draw_reshape(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example(values(draw, (shape,), dtype), {"shape": tuple(target)})
 
 
+def draw_to(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    return Example(values(draw, (draw(shapes(limit=limit)),), dtype))
+
+
 def draw_transpose(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     shape = draw(shapes(min_rank=1, limit=limit))
     order = tuple(draw(st.permutations(range(len(shape)))))
@@ -177,6 +181,7 @@ CASES = [
     Case("broadcast_to", draw_broadcast, scale="absolute", exact=frozenset((0, 2))),
     Case("sum_to", draw_sum_to, scale="absolute", big=big((40, 50, 301), shape=(50, 1))),
     Case("reshape", draw_reshape, exact=ALL),
+    Case("to", draw_to, exact=ALL),
     Case("transpose", draw_transpose, exact=ALL, big=big((300, 7, 333), axes=(2, 0, 1))),
     Case("slice", draw_slice, exact=ALL),
     Case("unslice", draw_unslice, exact=ALL),

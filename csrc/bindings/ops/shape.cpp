@@ -19,6 +19,14 @@ void bind_shape(py::module_& m) {
       py::arg("x"), py::arg("shape"),
       "The same elements, row-major, in another shape; one extent may be -1. An alias.");
   m.def(
+      "to",
+      [](const Tensor& x, const std::optional<std::string>& device) {
+        const Device d = device ? parse_device(*device) : x.device();
+        return released([&] { return ops::to(x, d); });
+      },
+      py::arg("x"), py::arg("device") = py::none(),
+      "A copy of x on `device`: cpu, cuda or emu (None: x's own). Its gradient comes back to x's.");
+  m.def(
       "transpose",
       [](const Tensor& x, const py::object& axes) {
         const Axes a = to_axes("transpose", axes);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "ops/elementwise/diagonal.h"
 
@@ -110,6 +111,7 @@ class AsType final : public Op {
 
   Arrays eval(const Arrays& in) const override {
     const Array& x = in[0];
+    check_dtype_on(name(), dtype_, x.device());
     Array y = Array::empty(x.shape(), dtype_, x.device());
     kernel<CastKernel>(x.device())(
         {.x = x.data(), .y = y.mutable_data(), .n = x.size(), .from = x.dtype(), .to = dtype_});

@@ -1,6 +1,7 @@
 #include "ops/index/index.h"
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "ops/axis.h"
 #include "ops/ops.h"
@@ -39,7 +40,7 @@ void check_range(const char* op, const Array& index, int64_t low, int64_t high,
       {.index = index.ptr<int64_t>(), .n = index.size(), .low = low, .high = high});
   if (bad >= 0)
     throw_shape(
-        op, "index " + std::to_string(index.ptr<int64_t>()[bad]) + " at " +
+        op, "index " + std::to_string(host_value<int64_t>(index, bad)) + " at " +
                 position(bad, index.shape()) + " is out of range for " + of +
                 (high > 0 ? ": expected " + std::to_string(low) + " to " + std::to_string(high - 1)
                           : ": there is nothing to take"));
@@ -190,6 +191,7 @@ class OneHot final : public Op {
     check_range(name(), index, 0, classes_, std::to_string(classes_) + " classes");
     Shape shape = index.shape();
     shape.push_back(classes_);
+    check_dtype_on(name(), dtype_, index.device());
     Array y = Array::zeros(shape, dtype_, index.device());
     kernel<OneHotKernel>(index.device())({.index = index.ptr<int64_t>(),
                                           .y = y.mutable_data(),

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "ops/ops.h"
 
@@ -229,7 +230,7 @@ Array move(const char* op, const Array& from, const Array& indices, const Pair& 
                                                            .f64 = from.dtype() == DType::f64});
   if (bad >= 0)
     throw_shape(op, "indices[" + std::to_string(bad) +
-                        "] (row-major) = " + std::to_string(indices.ptr<int64_t>()[bad]) +
+                        "] (row-major) = " + std::to_string(host_value<int64_t>(indices, bad)) +
                         " is not within the " + std::to_string(image.first * image.second) +
                         " pixels of an image of " + str(image));
   return to;

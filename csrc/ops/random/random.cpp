@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "ops/ops.h"
 #include "ops/sort/sort.h"
@@ -22,10 +23,10 @@ void check_key(const char* op, const Array& key) {
   if (key.dtype() != DType::i64) throw_dtype(op, "the key must be int64, got " + key.str());
   if (!(key.shape() == Shape{3}))
     throw_shape(op, "the key must have shape (3,): seed, stream, draw; got " + key.str());
-  if (key.device() != Device::cpu) return;
+  const Array values = to_host(key);
   const char* const what[] = {"seed", "stream id", "draw"};
   for (int i = 1; i < 3; ++i) {
-    const int64_t value = key.ptr<int64_t>()[i];
+    const int64_t value = values.ptr<int64_t>()[i];
     if (value < 0 || value > UINT32_MAX)
       throw ConfigError(std::string(op) + ": the " + what[i] + " " + std::to_string(value) +
                         " in the key is not in [0, 2^32)");
@@ -52,6 +53,7 @@ class Random final : public Op {
   Arrays eval(const Arrays& in) const override {
     const Array& key = in[0];
     check_key(name_, key);
+    check_dtype_on(name_, dtype_, key.device());
     Array y = Array::empty(shape_, dtype_, key.device());
     kernel<RandomKernel>(key.device())({.key = key.ptr<int64_t>(),
                                         .y = y.mutable_data(),

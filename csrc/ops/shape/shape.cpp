@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "ops/ops.h"
 
@@ -80,6 +81,20 @@ struct Reshape final : Movement {
   }
   Tensors jvp(const Tensors&, const Tensors&, const Tensors& tx) const override {
     return {ops::reshape(tx[0], shape)};
+  }
+};
+
+struct To final : Movement {
+  Device device;
+  explicit To(Device d) : device(d) {}
+  const char* name() const override { return "to"; }
+  bool per_sample() const override { return true; }
+  Arrays eval(const Arrays& in) const override { return {to_device(in[0], device)}; }
+  Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout, const Needs&) const override {
+    return {ops::to(dout[0], in[0].device())};
+  }
+  Tensors jvp(const Tensors&, const Tensors&, const Tensors& tx) const override {
+    return {ops::to(tx[0], device)};
   }
 };
 
@@ -259,6 +274,7 @@ struct Concat final : Movement {
 };
 
 PYGAN_REGISTER_OP(reshape, true, false)
+PYGAN_REGISTER_OP(to, true, false)
 PYGAN_REGISTER_OP(broadcast_to, true, false)
 PYGAN_REGISTER_OP(transpose, true, false)
 PYGAN_REGISTER_OP(slice, true, false)
@@ -270,6 +286,8 @@ PYGAN_REGISTER_OP(concat, true, false)
 namespace ops {
 
 Tensor reshape(const Tensor& x, const Shape& shape) { return apply_op<Reshape>({x}, shape)[0]; }
+
+Tensor to(const Tensor& x, Device device) { return apply_op<To>({x}, device)[0]; }
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   return x.shape() == shape ? x : apply_op<BroadcastTo>({x}, shape)[0];

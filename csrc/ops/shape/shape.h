@@ -2,6 +2,7 @@
 //
 //   op            y                                                vjp
 //   reshape       the same elements, row-major (an alias)          reshape back
+//   to            a copy of x on a device                          to the device of x
 //   broadcast_to  x repeated along axes of extent 1 and new ones   sum_to (reduce/)
 //   transpose     y[i[axes[0]], i[axes[1]], ...] = x[i]            the inverse permutation
 //   slice         y[i] = x[start + i step]                         unslice

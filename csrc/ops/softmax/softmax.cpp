@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/autograd.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "ops/ops.h"
 
@@ -116,8 +117,8 @@ Array cross_entropy(const char* op, const Array& x, const Array& t, const Array&
                                               .f64 = x.dtype() == DType::f64});
   if (bad >= 0)
     throw_shape(op, "targets[" + std::to_string(bad) + "] is " +
-                        std::to_string(t.ptr<int64_t>()[bad]) + ", but logits " + x.shape().str() +
-                        " have the classes 0 to " + std::to_string(x.dim(1) - 1));
+                        std::to_string(host_value<int64_t>(t, bad)) + ", but logits " +
+                        x.shape().str() + " have the classes 0 to " + std::to_string(x.dim(1) - 1));
   return y;
 }
 
