@@ -1,4 +1,4 @@
-"""Every operation on the GPU: small examples against the reference, and the same bits every time."""
+"""Every operation on the GPU: small examples against the reference, the same bits each time."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -97,9 +98,9 @@ def _works(
     found: dict[str, Callable[[], tuple[Work, float, Work]]] = {}
     for layer, *shape in LAYERS:
         for kind in ("conv2d", "conv_transpose2d", "conv2d_weight_grad"):
-            found[f"{layer} {kind}: pygan float32"] = lambda k=kind, s=shape: conv(k, *s)
+            found[f"{layer} {kind}: pygan float32"] = partial(conv, kind, *shape)
     for game in ("dcgan64", "critic64"):
-        found[f"{game} step: pygan float32"] = lambda g=game: step(g)
+        found[f"{game} step: pygan float32"] = partial(step, game)
     return found
 
 

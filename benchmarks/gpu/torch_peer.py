@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 Work = Callable[[], Any]
@@ -25,13 +26,13 @@ def works(batch: int, width: int, rehearsal: bool) -> dict[str, Maker]:
     for precision in precisions:
         for layer, *shape in LAYERS:
             for kind in ("conv2d", "conv_transpose2d", "conv2d_weight_grad"):
-                found[f"{layer} {kind}: torch {precision}"] = lambda k=kind, s=shape, p=precision: (
-                    _conv(k, *s, batch, width, p, rehearsal)
+                found[f"{layer} {kind}: torch {precision}"] = partial(
+                    _conv, kind, *shape, batch, width, precision, rehearsal
                 )
         for game in ("dcgan64", "critic64"):
             for way in ways:
-                found[f"{game} step: torch {precision} {way}"] = lambda g=game, w=way, p=precision: (
-                    _step(g, batch, width, p, w, rehearsal)
+                found[f"{game} step: torch {precision} {way}"] = partial(
+                    _step, game, batch, width, precision, way, rehearsal
                 )
     return found
 

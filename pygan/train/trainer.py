@@ -28,6 +28,7 @@ from pygan.nn import Module, ReferenceSequential
 from pygan.optim import EMA
 from pygan.random import Stream
 from pygan.train import checkpoint, state
+from pygan.train.batches import Batches
 from pygan.train.loop import Intervals, train
 from pygan.train.point_scores import PointScores
 from pygan.train.rundir import RunDirectory
@@ -111,6 +112,7 @@ class Trainer:
         self.latent = _latent(G, latent)
         self.dtype = G.parameters()[0].dtype
         self.device = G.parameters()[0].device
+        self._batch = Batches(self.data, self.dtype, self.device)
         self._set_references()
         self._check_shapes()
         self.step = 0
@@ -151,13 +153,7 @@ class Trainer:
         self.D.train()
         loss_d = 0.0
         for i in range(self.game.n_critic):
-            with _Draws(self):
-                real = self._real()
-                z = self._latents(self.streams["trainer.latent"], self.batch_size)
-                penalties = self._due(self.step * self.game.n_critic + i, real.shape)
-                loss_d = discriminator_update(
-                    self.game, self.G, self.D, self.opt_d, real, z, penalties
-                )
+            loss_d = self.discriminator_step(i)
         with _Draws(self):
             z = self._latents(self.streams["trainer.latent"], self.batch_size)
             loss_g = generator_update(self.game, self.G, self.D, self.opt_g, z)
@@ -166,6 +162,14 @@ class Trainer:
         self.losses = (loss_d, loss_g)
         return self.losses
 
+    def discriminator_step(self, number: int = 0) -> float:
+        """One update of D, number ``number`` of this step; its loss. `train_step` calls it."""
+        with _Draws(self):
+            real = self._batch(self.order.next())
+            z = self._latents(self.streams["trainer.latent"], self.batch_size)
+            penalties = self._due(self.step * self.game.n_critic + number, real.shape)
+            return discriminator_update(self.game, self.G, self.D, self.opt_d, real, z, penalties)
+
     def _due(self, update: int, shape: tuple[int, ...]) -> list[Due]:
         """The penalties of D's update number ``update``, from 0, each with its draws."""
         stream, due = (
@@ -173,12 +177,6 @@ class Trainer:
             [p for p in self.game.penalties if p.due(update)],
         )
         return [(p, p.draws(stream, shape, self.dtype, self.device)) for p in due]
-
-    def _real(self) -> Tensor:
-        return self._batch(self.order.next())
-
-    def _batch(self, indices: NDArray[np.int64]) -> Tensor:
-        return pg.tensor(self.data.batch(indices), dtype=self.dtype, device=self.device)
 
     def _latents(self, stream: Stream, count: int) -> Tensor:
         return stream.normal((count, self.latent), self.dtype, self.device)
