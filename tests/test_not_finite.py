@@ -43,10 +43,10 @@ def _gradients(network: str) -> Plant:
 
 
 def _data(made: pg.Trainer, patch: pytest.MonkeyPatch, rng: random.Random) -> None:
-    real = made._real
+    real = made._batch
 
-    def spoiled() -> pg.Tensor:
-        array = real().numpy().copy()
+    def spoiled(indices: np.ndarray) -> pg.Tensor:
+        array = real(indices).numpy().copy()
         array.flat[rng.randrange(array.size)] = np.nan
         return pg.tensor(array)
 

@@ -93,14 +93,14 @@ def _in_weights(network: str, name: str, value: float) -> Plant:
 
 
 def _in_data(made: pg.Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = made._real
+    real = made._batch
 
-    def spoiled() -> pg.Tensor:
-        array = real().numpy().copy()
+    def spoiled(indices: np.ndarray) -> pg.Tensor:
+        array = real(indices).numpy().copy()
         array[3, 2, 1, 0] = np.nan
         return pg.tensor(array)
 
-    monkeypatch.setattr(made, "_real", spoiled)
+    monkeypatch.setattr(made, "_batch", spoiled)
 
 
 @pytest.mark.parametrize("game", GAMES)
