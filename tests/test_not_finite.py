@@ -50,7 +50,7 @@ def _data(made: pg.Trainer, patch: pytest.MonkeyPatch, rng: random.Random) -> No
         array.flat[rng.randrange(array.size)] = np.nan
         return pg.tensor(array)
 
-    patch.setattr(made, "_real", spoiled)
+    patch.setattr(made, "_batch", spoiled)
 
 
 @pytest.mark.parametrize("game", ["non-saturating", "wgan-gp"])
