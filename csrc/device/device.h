@@ -88,6 +88,9 @@ PYGAN_DEVICE inline T greatest(T a, T b) {
   return a < b ? b : a;
 }
 
+// May load4 and store4 go there?
+inline bool aligned4(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
+
 // Registers a kernel for this build's device.
 template <class K>
 struct RegisterDeviceKernel {

@@ -7,9 +7,6 @@
 namespace pygan::PYGAN_BACKEND {
 namespace {
 
-// May p be read and written four floats at a time?
-inline bool aligned4(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
-
 // y = F::of(x, a): x (n), y (n)
 template <class F, class T>
 PYGAN_KERNEL void map(const T* x, T* y, int64_t n, T a) {
