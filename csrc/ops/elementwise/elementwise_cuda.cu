@@ -16,16 +16,7 @@ const RegisterDeviceKernel<UnaryKernel> unary_device{
 
 // ---- y = f(a, b), broadcast --------------------------------------------------------------------
 
-// a, b: along axes, with their strides; y (n), dense
-template <class F, class T>
-PYGAN_KERNEL void broadcast(const T* a, const T* b, T* y, int64_t n, Broadcast axes) {
-  for (int64_t i = global_thread(); i < n; i += global_threads()) {
-    const Offsets<2> at = offsets_of<2>(axes, i);
-    y[i] = F::of(a[at.of[0]], b[at.of[1]]);
-  }
-}
-
-// Four elements a thread. a, b: (n) where their stride is 1, or one element (0); y (n); what has n
+// y = F::of(a, b), four elements a thread. a, b: (n) where their stride is 1, or one element (0); y (n); what has n
 // elements is aligned to 16 bytes
 PYGAN_DEVICE inline float4 four(const float* x, int64_t stride, int64_t i) {
   return stride ? load4(x + i) : float4{*x, *x, *x, *x};
@@ -59,7 +50,7 @@ void run_binary(const BinaryArgs& args) {
         return;
       }
     }
-    launch(broadcast<decltype(f), T>, {blocks_for(n), kThreads}, a, b, y, n, axes);
+    launch(broadcast<decltype(f), T, T>, {blocks_for(n), kThreads}, a, b, y, n, axes);
   });
 }
 const RegisterDeviceKernel<BinaryKernel> binary_device{

@@ -63,5 +63,14 @@ PYGAN_DEVICE inline Offsets<operands> offsets_of(const Broadcast& axes, int64_t 
   return offsets;
 }
 
+// y = F::of(a, b). a, b: along axes, with their strides; y (n), dense
+template <class F, class X, class Y>
+PYGAN_KERNEL void broadcast(const X* a, const X* b, Y* y, int64_t n, Broadcast axes) {
+  for (int64_t i = global_thread(); i < n; i += global_threads()) {
+    const Offsets<2> at = offsets_of<2>(axes, i);
+    y[i] = F::of(a[at.of[0]], b[at.of[1]]);
+  }
+}
+
 }  // namespace
 }  // namespace pygan::PYGAN_BACKEND

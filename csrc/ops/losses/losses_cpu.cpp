@@ -2,7 +2,7 @@
 
 #include "core/isa.h"
 #include "core/parallel.h"
-#include "core/vecmath.h"
+#include "ops/losses/functors.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
@@ -12,12 +12,7 @@ void bce(const BceArgs& a) {
   const T *x = static_cast<const T*>(a.x), *t = static_cast<const T*>(a.t);
   T* y = static_cast<T*>(a.y);
   parallel_ranges(a.n, 1 << 14, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      // The linear part is exact where targets are 0 or 1; the rest is at most log 2.
-      const T linear = (x[i] > 0 ? x[i] : T(0)) - t[i] * x[i];
-      const T magnitude = x[i] < 0 ? x[i] : -x[i];
-      y[i] = linear + vecmath::log1p(vecmath::exp(magnitude));
-    }
+    for (int64_t i = begin; i < end; ++i) y[i] = bce_of(x[i], t[i]);
   });
 }
 

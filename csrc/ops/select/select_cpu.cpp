@@ -1,26 +1,24 @@
 #include "ops/select/select.h"
 
-#include "core/vecmath.h"
 #include "ops/elementwise/broadcast_cpu.h"
+#include "ops/select/functors.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
-
-using vecmath::select;
 
 // ---- clip --------------------------------------------------------------------------------------
 
 // x (n), y (n)
 template <class T>
 void bound(const T* __restrict x, T* __restrict y, int64_t n, T low, T high) {
-  for (int64_t i = 0; i < n; ++i) y[i] = select(x[i] < low, low, select(x[i] > high, high, x[i]));
+  for (int64_t i = 0; i < n; ++i) y[i] = clipped(x[i], low, high);
 }
 
 // x (n), dy (n), dx (n)
 template <class T>
 void bound_grad(const T* __restrict x, const T* __restrict dy, T* __restrict dx, int64_t n, T low,
                 T high) {
-  for (int64_t i = 0; i < n; ++i) dx[i] = select((x[i] >= low) & (x[i] <= high), dy[i], T(0));
+  for (int64_t i = 0; i < n; ++i) dx[i] = clipped_grad(x[i], dy[i], low, high);
 }
 
 template <class T>
@@ -41,19 +39,10 @@ void clip_of(const ClipArgs& args) {
 
 template <class T>
 void compare_of(const CompareArgs& args) {
-  const T* a = static_cast<const T*>(args.a);
-  const T* b = static_cast<const T*>(args.b);
-  const auto run = [&](auto f) { broadcast(args.axes, a, b, args.y, kGrain, f); };
-  switch (args.op) {
-    case Compare::equal:
-      return run([](T u, T v) { return static_cast<uint8_t>(u == v); });
-    case Compare::not_equal:
-      return run([](T u, T v) { return static_cast<uint8_t>(u != v); });
-    case Compare::less:
-      return run([](T u, T v) { return static_cast<uint8_t>(u < v); });
-    case Compare::less_equal:
-      return run([](T u, T v) { return static_cast<uint8_t>(u <= v); });
-  }
+  with_compare(args.op, [&](auto f) {
+    broadcast(args.axes, static_cast<const T*>(args.a), static_cast<const T*>(args.b), args.y,
+              kGrain, [f](T u, T v) { return f.of(u, v); });
+  });
 }
 
 // ---- where -------------------------------------------------------------------------------------
@@ -62,10 +51,7 @@ void compare_of(const CompareArgs& args) {
 template <int c_step, int a_step, int b_step, class T>
 void choose(const uint8_t* __restrict c, const T* __restrict a, const T* __restrict b,
             T* __restrict y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    const T mask = T(0) - T(c[i * c_step] != 0);
-    y[i] = (a[i * a_step] & mask) | (b[i * b_step] & ~mask);
-  }
+  for (int64_t i = 0; i < n; ++i) y[i] = chosen(c[i * c_step], a[i * a_step], b[i * b_step]);
 }
 
 template <class T>
