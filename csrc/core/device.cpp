@@ -65,6 +65,14 @@ const DeviceApi& device_api(Device d) {
   return *table()[static_cast<size_t>(d)];
 }
 
+void* allocate(Device d, size_t bytes) {
+  void* data = device_api(d).allocate(bytes);
+  if (!data)
+    throw OutOfMemoryError("out of memory: cannot allocate " + std::to_string(bytes) +
+                           " bytes of workspace on " + name(d));
+  return data;
+}
+
 void release(Device d, void* data, size_t bytes) {
   table()[static_cast<size_t>(d)]->release(data, bytes);
 }

@@ -44,8 +44,9 @@ struct RegisterDevice {
 
 // The device's table; DeviceError where it cannot be used.
 const DeviceApi& device_api(Device);
-std::string device_why_not(Device);  // "" where it can be used
-bool is_host(Device);                // whether the host may read its memory: cpu, emu
+std::string device_why_not(Device);    // "" where it can be used
+bool is_host(Device);                  // whether the host may read its memory: cpu, emu
+void* allocate(Device, size_t bytes);  // OutOfMemoryError
 void release(Device, void* data, size_t bytes);
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, size_t bytes);

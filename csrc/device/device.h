@@ -52,6 +52,7 @@
 #include <cstdint>
 
 #include "core/array.h"
+#include "core/device.h"
 #include "core/op.h"
 #include "core/vecmath.h"
 #include "device/bits.h"
@@ -102,14 +103,19 @@ struct RegisterDeviceKernel {
 // Device memory that lives as long as this object: a workspace of a launch. Contents undefined.
 class Scratch {
  public:
-  explicit Scratch(int64_t bytes) : array_(Array::empty({bytes}, DType::u8, kDevice)) {}
+  explicit Scratch(int64_t bytes)
+      : bytes_(static_cast<size_t>(bytes)), data_(allocate(kDevice, bytes_)) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { release(kDevice, data_, bytes_); }
   template <class T>
   T* as() {
-    return static_cast<T*>(array_.mutable_data());
+    return static_cast<T*>(data_);
   }
 
  private:
-  Array array_;
+  size_t bytes_;
+  void* data_;
 };
 
 // A host array of n elements copied to the device for a launch.
