@@ -1,8 +1,7 @@
 #include "ops/random/random.h"
 
 #include "core/parallel.h"
-#include "core/philox.h"
-#include "core/vecmath.h"
+#include "ops/random/draws.h"
 #include "ops/sort/merge.h"
 
 namespace pygan::PYGAN_ISA {
@@ -11,42 +10,22 @@ namespace {
 constexpr int64_t kBatch = 64;           // Philox blocks side by side, so that loops vectorise
 constexpr int64_t kGrain = 32 * kBatch;  // blocks worth a second thread
 
-struct Key {
-  uint32_t seed_low, seed_high, stream, draw;
-};
-
-Key key_of(const int64_t* key) {
-  const uint64_t seed = static_cast<uint64_t>(key[0]);
-  return {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
-          static_cast<uint32_t>(key[1]), static_cast<uint32_t>(key[2])};
-}
-
-Philox words(Key key, int64_t block) {
-  const uint64_t b = static_cast<uint64_t>(block);
-  return philox4x32(
-      {{static_cast<uint32_t>(b), static_cast<uint32_t>(b >> 32), key.draw, key.stream}},
-      key.seed_low, key.seed_high);
-}
-
 // The uniforms of blocks [first, first + kBatch), word by word: u (4, kBatch)
 void uniforms(Key key, int64_t first, float (*__restrict u)[kBatch]) {
   for (int64_t i = 0; i < kBatch; ++i) {
     const Philox bits = words(key, first + i);
-    for (int w = 0; w < 4; ++w)
-      u[w][i] = static_cast<float>(static_cast<int32_t>(bits.word[w] >> 8)) * 0x1p-24f;
+    for (int w = 0; w < 4; ++w) u[w][i] = uniform_of(bits.word[w]);
   }
 }
 
 // u1 (kBatch) becomes normal numbers; u2 (kBatch)
 void box_muller(float* __restrict u1, const float* __restrict u2) {
-  constexpr float two_pi = 6.2831855f;
-  for (int64_t i = 0; i < kBatch; ++i)
-    u1[i] = vecmath::sqrt(-2.0f * vecmath::log(1.0f - u1[i])) * vecmath::cos(two_pi * u2[i]);
+  for (int64_t i = 0; i < kBatch; ++i) u1[i] = normal_of(u1[i], u2[i]);
 }
 
 // u (kBatch) becomes 1 below p, else 0.
 void below(float* __restrict u, float p) {
-  for (int64_t i = 0; i < kBatch; ++i) u[i] = vecmath::select(u[i] < p, 1.0f, 0.0f);
+  for (int64_t i = 0; i < kBatch; ++i) u[i] = bernoulli_of(u[i], p);
 }
 
 // Blocks [begin, end), kPerBlock numbers each, into y (n).
@@ -100,8 +79,7 @@ void dropout_of(const DropoutArgs& args) {
         for (int w = 0; w < 4; ++w) flat[4 * i + w] = u[w][i];
       const int64_t at = 4 * first;
       const int64_t count = least(least(4 * end, args.n) - at, 4 * kBatch);
-      for (int64_t i = 0; i < count; ++i)
-        y[at + i] = vecmath::select(flat[i] < args.p, T(0), x[at + i] * scale);
+      for (int64_t i = 0; i < count; ++i) y[at + i] = dropped(flat[i], args.p, x[at + i], scale);
     }
   });
 }
@@ -118,11 +96,7 @@ void random_dropout(const DropoutArgs& args) {
 
 void random_permutation(const PermutationArgs& args) {
   const Key key = key_of(args.key);
-  const auto number = [&](int64_t, int64_t j) -> uint64_t {
-    const Philox bits = words(key, j / 2);
-    const int low = j % 2 * 2;
-    return bits.word[low] | uint64_t{bits.word[low + 1]} << 32;
-  };
+  const auto number = [&](int64_t, int64_t j) { return sort_key(key, j); };
   const Item<uint64_t>* order = sort_lines<uint64_t>(1, args.n, args.n, args.workspace, number);
   for (int64_t j = 0; j < args.n; ++j) args.y[j] = order[j].index;
 }
