@@ -17,6 +17,8 @@ from pygan import (
 )
 from pygan._core import (
     Tensor,
+    from_cuda_array,
+    from_dlpack,
     from_numpy,
     full,
     get_num_threads,
@@ -30,7 +32,6 @@ from pygan.autograd import (
     check_finite,
     devices,
     enable_grad,
-    from_dlpack,
     is_grad_enabled,
     no_grad,
     ones,
@@ -51,7 +52,7 @@ from pygan.errors import (
 from pygan.user_ops import Op, apply, register_op, registered_ops
 
 if TYPE_CHECKING:
-    from pygan import data, games, metrics, models, nn, optim, testing, train
+    from pygan import cuda, data, games, metrics, models, nn, optim, testing, train
     from pygan.train import Trainer
 
 __all__ = [
@@ -70,9 +71,11 @@ __all__ = [
     "__version__",
     "apply",
     "check_finite",
+    "cuda",
     "data",
     "devices",
     "enable_grad",
+    "from_cuda_array",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -101,6 +104,7 @@ __all__ = [
 
 # Imported when first used: `import pygan` stays quick.
 _LAZY = {
+    "cuda",
     "data",
     "games",
     "metrics",

@@ -7,13 +7,11 @@ from typing import Any
 
 from pygan import _core
 from pygan._core import Tensor, full
-from pygan.errors import DTypeError
 
 __all__ = [
     "check_finite",
     "devices",
     "enable_grad",
-    "from_dlpack",
     "is_grad_enabled",
     "no_grad",
     "ones",
@@ -95,14 +93,3 @@ def ones(shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu"
 def devices() -> list[str]:
     """The devices that this build and machine can use: "cpu", "emu" and perhaps "cuda"."""
     return [name for name in ("cpu", "emu", "cuda") if not _core.device_why_not(name)]
-
-
-def from_dlpack(x: Any) -> Tensor:
-    """A tensor over the memory of any CPU array that speaks DLPack."""
-    import numpy as np
-
-    if not hasattr(x, "__dlpack__"):
-        raise DTypeError(
-            f"from_dlpack: {type(x).__name__} has no __dlpack__: use pygan.tensor, which copies"
-        )
-    return _core.from_numpy(np.from_dlpack(x))

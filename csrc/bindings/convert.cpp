@@ -57,6 +57,10 @@ Array copy_in(const py::object& value, const std::optional<std::string>& dtype,
     if (!dtype || parse_dtype(*dtype) == a.dtype())
       return released([&] { return to_device(a, device); });
   }
+  if (!py::isinstance<Tensor>(value) && py::hasattr(value, "__cuda_array_interface__")) {
+    const Array a = copy_from_cuda(value, where);
+    return !dtype || parse_dtype(*dtype) == a.dtype() ? a : copy_in(view_out(a), dtype, a.device());
+  }
   const auto numpy = py::module_::import("numpy");
   const bool typed = py::hasattr(value, "dtype") || py::hasattr(value, "__array_interface__") ||
                      py::hasattr(value, "__array__");

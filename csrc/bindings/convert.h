@@ -27,6 +27,8 @@ auto released(F f) {
 // On `device`; nullopt: where a Tensor is, else the CPU.
 Array copy_in(const py::object& value, const std::optional<std::string>& dtype,
               std::optional<Device> device);
+// A copy of an array with __cuda_array_interface__; nullopt: on cuda.
+Array copy_from_cuda(const py::object& x, std::optional<Device> device);
 Array alias_in(const py::array& a);  // copies where the array is not dense and aligned
 // Read-only, keeps the memory alive; of another device, a copy on the CPU.
 py::array view_out(const Array& a);
@@ -54,6 +56,7 @@ std::pair<Tensor, Tensor> to_exact_operands(const char* op, const py::object& a,
 
 void bind_errors(py::module_& m);
 void bind_tensor(py::module_& m);
+void bind_interop(py::module_& m);
 void bind_autograd(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_runtime(py::module_& m);

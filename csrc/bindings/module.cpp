@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The native core of pygan: tensors, operations, derivatives.";
   bind_errors(m);
   bind_tensor(m);
+  bind_interop(m);
   bind_autograd(m);
   bind_ops(m);
   bind_user_op(m);

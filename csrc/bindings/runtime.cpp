@@ -96,6 +96,24 @@ void bind_memory(py::module_& m) {
       "device_why_not", [](const std::string& d) { return device_why_not(parse_device(d)); },
       py::arg("device"), "Why this machine or build cannot use a device; \"\" where it can.");
   m.def(
+      "device_facts",
+      [](const std::string& device) {
+        const DeviceApi& api = device_api(parse_device(device));
+        py::dict d;
+        if (!api.facts) return d;
+        const DeviceFacts f = api.facts();
+        d["name"] = f.name;
+        d["architecture"] = f.architecture;
+        d["multiprocessors"] = f.multiprocessors;
+        d["total_bytes"] = f.total_bytes;
+        d["free_bytes"] = f.free_bytes;
+        d["driver_version"] = f.driver_version;
+        d["runtime_version"] = f.runtime_version;
+        d["stream"] = api.stream();
+        return d;
+      },
+      py::arg("device"), "Of a GPU; {} of a device that is none.");
+  m.def(
       "empty",
       [](const py::object& shape, const py::object& dtype, const std::string& device) {
         return Tensor(Array::empty(to_shape(shape), to_dtype(dtype), parse_device(device)));

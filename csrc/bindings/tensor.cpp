@@ -146,29 +146,6 @@ py::object power(const Tensor& a, const py::object& other) {
   return py::cast(released([&] { return ops::power(a, n); }));
 }
 
-// What other libraries may read in place. The emulator's memory must not be written by them.
-void check_shared(const char* what, const Tensor& t) {
-  if (t.device() != Device::cpu)
-    throw DeviceError(std::string(what) + ": " + t.array().str() +
-                      " cannot be shared: use .to(\"cpu\") or numpy(), which copy");
-}
-
-py::tuple dlpack_device(const Tensor& t) {
-  check_shared("DLPack", t);
-  return py::make_tuple(1, 0);  // kDLCPU
-}
-
-py::object to_dlpack(const Tensor& t, const py::kwargs& kwargs) {
-  check_export("DLPack");
-  check_shared("DLPack", t);
-  const py::array view = view_out(t.array());
-  const bool versioned = kwargs.contains("max_version") && !kwargs["max_version"].is_none() &&
-                         kwargs["max_version"].cast<std::pair<int, int>>().first >= 1;
-  // Only version 1 of the protocol can say "read-only"; an older consumer gets a copy.
-  if (versioned) return view.attr("__dlpack__")(**kwargs);
-  return view.attr("copy")().attr("__dlpack__")();
-}
-
 py::object move_to(const py::object& self, const py::object& target) {
   const Tensor& t = self.cast<const Tensor&>();
   if (py::isinstance<py::str>(target)) {
@@ -261,8 +238,6 @@ void bind_tensor(py::module_& m) {
     kept["_exported"][py::int_(reinterpret_cast<uintptr_t>(view.data()))] = view;
     return py::object(view.attr("__array_interface__"));
   });
-  c.def("__dlpack__", &to_dlpack);
-  c.def("__dlpack_device__", &dlpack_device);
   c.def(
       "item",
       [](const Tensor& t) {

@@ -20,6 +20,13 @@ struct MemoryStats {
   int64_t live_bytes = 0, live_blocks = 0, cached_bytes = 0, peak_bytes = 0;
 };
 
+struct DeviceFacts {
+  std::string name;                             // "NVIDIA H100 80GB HBM3"
+  int architecture = 0, multiprocessors = 0;    // 90
+  int64_t total_bytes = 0, free_bytes = 0;      // of its memory
+  int driver_version = 0, runtime_version = 0;  // 13000: CUDA 13.0
+};
+
 struct DeviceApi {
   std::string (*why_not)();         // why it cannot be used on this machine; "" where it can
   void* (*allocate)(size_t bytes);  // nullptr when there is no memory; never nullptr for 0 bytes
@@ -35,6 +42,13 @@ struct DeviceApi {
   void (*reset_peak)();
   void (*trim)();
   void (*set_limit)(int64_t bytes);  // allocations beyond it fail; 0: none
+  // Of a GPU, else nullptr. Streams are numbers as other libraries hand them over: 1 the legacy
+  // default stream, 2 the per-thread one, else the handle.
+  DeviceFacts (*facts)() = nullptr;
+  uintptr_t (*stream)() = nullptr;              // where all work of this device goes
+  void (*publish)(uintptr_t stream) = nullptr;  // later work of `stream` waits for ours
+  void (*await)(uintptr_t stream) = nullptr;    // our later work waits for what `stream` has
+  void (*drain)() = nullptr;                    // waits for every stream of the device
 };
 
 void register_device(Device, const DeviceApi*);

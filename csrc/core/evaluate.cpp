@@ -77,6 +77,8 @@ Arrays run(const Op& op, const Arrays& in) {
     return out;
   } catch (const OutOfMemoryError& e) {
     throw OutOfMemoryError(std::string(op.name()) + ": " + e.what());
+  } catch (const EmulatorError& e) {
+    throw EmulatorError(std::string(op.name()) + " of " + inputs(in) + ": " + e.what());
   } catch (const DeviceFault& e) {
     throw DeviceError(std::string(op.name()) + " of " + inputs(in) + ": " + e.what());
   }

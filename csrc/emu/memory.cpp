@@ -1,5 +1,6 @@
 #include "emu/memory.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +9,8 @@
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+
+#include "emu/runtime.h"
 
 namespace pygan::emu {
 namespace {
@@ -201,12 +204,22 @@ const DeviceApi kEmu = {
     .why_not = [] { return std::string(); },
     .allocate = &allocate,
     .release = &release,
-    .copy = [](void* to, bool, const void* from, bool,
-               size_t bytes) { std::memmove(to, from, bytes); },
+    .copy =
+        [](void* to, bool, const void* from, bool, size_t bytes) {
+          if (to == from) return;
+          if (find_block(to))
+            copy_in(to, from, bytes);  // counts as written
+          else
+            std::memcpy(to, from, bytes);
+        },
     .fill =
         [](void* data, const void* value, size_t item, size_t count) {
-          for (size_t i = 0; i < count; ++i)
-            std::memcpy(static_cast<char*>(data) + i * item, value, item);
+          char pattern[4096];
+          const size_t whole = item * count;
+          for (size_t at = 0; at < sizeof pattern && at < whole; at += item)
+            std::memcpy(pattern + at, value, item);
+          for (size_t at = 0; at < whole; at += sizeof pattern)
+            copy_in(static_cast<char*>(data) + at, pattern, std::min(sizeof pattern, whole - at));
         },
     .synchronize = [] { check_red_zones(); },
     .finish =
