@@ -1,4 +1,4 @@
-"""Memory shared with other libraries: DLPack's rules, on the CPU, and on a GPU where there is one."""
+"""Memory shared with other libraries: DLPack on the CPU; a GPU's arrays where there is one."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ void register_device(Device d, const DeviceApi* api) { table()[static_cast<size_
 
 std::string device_why_not(Device d) {
   const DeviceApi* api = table()[static_cast<size_t>(d)];
-  return api ? api->why_not() : "this build has no kernels for it";
+  return api ? api->why_not() : "this build has no CUDA kernels: " PYGAN_CUDA_WHY;
 }
 
 const DeviceApi& device_api(Device d) {

@@ -35,7 +35,7 @@ def run() -> int:
     facts["operations"] = f"{len(operations)}, {derivable} of them differentiable"
     facts["compiler"] = built["compiler"]
     facts["devices"] = ", ".join(pg.devices())
-    facts["CUDA"] = built["cuda_why"] or pg.cuda.why_not() or _gpu()
+    facts["CUDA"] = pg.cuda.why_not() or _gpu()
     for name, value in facts.items():
         print(f"{name:<17} {value}")
     return 0
