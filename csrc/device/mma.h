@@ -7,12 +7,20 @@
 //   cp_async<B>        B bytes (4, 8, 16) from global to shared memory, sm_80 on: they are there
 //                      after cp_async_wait<groups still in flight> and a barrier
 //
+//   to_tf32            float32 rounded to TF32's 10 bits of mantissa: mma_tf32 alone would cut them off
+//
 // All lanes of the warp take part in mma and ldmatrix.
 #pragma once
 
 #include "device/device.h"
 
 namespace pygan::PYGAN_BACKEND {
+
+// To nearest, halves away from zero (as cvt.rna.tf32); overflow gives infinity; a NaN stays one.
+PYGAN_DEVICE inline uint32_t to_tf32(float x) {
+  const uint32_t b = float_bits(x);
+  return x == x ? (b + 0x1000u) & 0xffffe000u : b | 0x400000u;
+}
 
 #ifdef __CUDACC__
 
