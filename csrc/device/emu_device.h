@@ -22,8 +22,9 @@
 // Arrays of a block. `dims` may be several: PYGAN_SHARED(float, tile, [32][33])
 #define PYGAN_SHARED(type, name, dims)              \
   using name##_array = type dims;                   \
+  static const char name##_tag = 0;                 \
   name##_array& name = *static_cast<name##_array*>( \
-      ::pygan::emu::shared_array(sizeof(name##_array), #name, {__FILE__, __LINE__}))
+      ::pygan::emu::shared_array(sizeof(name##_array), #name, &name##_tag, {__FILE__, __LINE__}))
 #define PYGAN_DYNAMIC_SHARED(type, name) \
   type* const name = static_cast<type*>(::pygan::emu::dynamic_shared({__FILE__, __LINE__}))
 

@@ -17,13 +17,13 @@ void Arena::clear() {
   used_ = kRedZone;
 }
 
-void* Arena::add(size_t bytes, const char* name, Site site) {
+void* Arena::add(size_t bytes, const char* name, const void* tag, Site site) {
   const size_t room = (bytes + kRedZone - 1) / kRedZone * kRedZone + kRedZone;
   if (used_ + room > kCapacity) return nullptr;
   uint8_t* const p = base_.get() + used_;
   std::memset(p, kFreshByte, bytes);
   std::memset(p + bytes, kRedByte, room - bytes);
-  arrays_.push_back({used_, bytes, name, site});
+  arrays_.push_back({used_, bytes, name, tag, site});
   used_ += room;
   return p;
 }
@@ -42,17 +42,16 @@ const SharedArray* Arena::overrun() const {
   return nullptr;
 }
 
-void* shared_array(size_t bytes, const char* name, Site site) {
+void* shared_array(size_t bytes, const char* name, const void* tag, Site site) {
   for (const SharedArray& a : block->shared.arrays())
-    if (a.site.line == site.line && a.site.file == site.file && !std::strcmp(a.name, name))
-      return block->shared.base() + a.begin;
+    if (a.tag == tag) return block->shared.base() + a.begin;
   size_t total = block->launch->dynamic_shared + bytes, fixed = bytes;
   for (const SharedArray& a : block->shared.arrays()) {
     if (block->shared.base() + a.begin == block->dynamic) continue;
     total += a.bytes;
     fixed += a.bytes;
   }
-  void* const p = block->shared.add(bytes, name, site);
+  void* const p = block->shared.add(bytes, name, tag, site);
   if (!p || fixed > kMaxStaticShared || total > kMaxShared)
     fail("shared memory over the limit at " + where(site) + ": " + std::to_string(total) +
          " bytes with '" + name + "'; at most " + std::to_string(kMaxStaticShared) + " declared, " +
@@ -64,7 +63,7 @@ void* shared_array(size_t bytes, const char* name, Site site) {
 void* dynamic_shared(Site site) {
   if (!block->dynamic) {
     block->dynamic =
-        block->shared.add(block->launch->dynamic_shared, "dynamic shared memory", site);
+        block->shared.add(block->launch->dynamic_shared, "dynamic shared memory", nullptr, site);
     if (Observer* o = active_observer())
       o->shared_declared(block->dynamic, block->launch->dynamic_shared, "dynamic shared memory",
                          site);
@@ -76,14 +75,25 @@ void* dynamic_shared(Site site) {
 
 namespace {
 
+// Where a thread that leaves has been
+std::string last_site(const Thread& t) {
+  return t.site.file ? "it was last at " + where(t.site) : "it has come to no barrier";
+}
+
 // A thread's whole life, on its own stack.
 void thread_main(void*) {
   block->body(block->argument);
   Thread& t = block->thread(block->running);
   if (block->waiting)
-    fail("leaves the kernel (it was last at " + where(t.site) + ") while " +
-         thread_name(block->first) + " waits at the barrier at " +
-         where(block->thread(block->first).site));
+    fail("leaves the kernel (" + last_site(t) + ") while " + thread_name(block->first) +
+         " waits at the barrier at " + where(block->thread(block->first).site));
+  const int lane = block->running % kWarp, first = block->running - lane;
+  for (int i = first; i < first + kWarp && i < block->count; ++i) {
+    const Thread& u = block->thread(i);
+    if (u.state == Thread::State::at_collective && u.mask >> lane & 1)
+      fail("leaves the kernel (" + last_site(t) + ") while " + thread_name(i) +
+           " waits for it in " + name(u.op) + " at " + where(u.site));
+  }
   if (!t.copies.empty())
     fail("leaves the kernel with cp.async copies in flight, issued at " + where(t.copies[0].site));
   t.state = Thread::State::gone;
@@ -129,6 +139,13 @@ void Block::begin(int64_t n) {
   }
 }
 
+int Block::stack_owner(uintptr_t address) const {
+  for (int i = 0; i < count; ++i)
+    if (const Fiber* f = threads_[static_cast<size_t>(i)]->fiber)
+      if (address - f->low() < kStackBytes) return i;
+  return -1;
+}
+
 void Block::wait() { thread(running).fiber->leave(); }
 
 void Block::make_ready(int i) {
@@ -148,7 +165,9 @@ void Block::run(int i) {
     free_.pop_back();
     t.fiber->start(thread_main, nullptr);
   }
+  running_stack.store(t.fiber->low(), std::memory_order_relaxed);
   t.fiber->enter();
+  running_stack.store(0, std::memory_order_relaxed);
   if (t.state == Thread::State::gone) free_.push_back(t.fiber);
 }
 
@@ -204,7 +223,7 @@ int barrier(Barrier kind, int predicate, Site site) {
     int gone = 0;
     while (b.thread(gone).state != Thread::State::gone) ++gone;
     fail("waits at the barrier at " + where(site) + ", but " + thread_name(gone) +
-         " has left the kernel (it was last at " + where(b.thread(gone).site) + ")");
+         " has left the kernel (" + last_site(b.thread(gone)) + ")");
   }
   if (!b.waiting) {
     b.kind = kind;

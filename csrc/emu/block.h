@@ -51,6 +51,7 @@ struct Thread {
 struct SharedArray {
   size_t begin, bytes;  // offset in the arena
   const char* name;
+  const void* tag;  // of its declaration
   Site site;
 };
 
@@ -58,10 +59,11 @@ struct SharedArray {
 class Arena {
  public:
   static constexpr size_t kRedZone = 64;
+  static constexpr size_t kCapacity = 256 << 10;
   static constexpr uint8_t kRedByte = 0xfd, kFreshByte = 0xff;
 
   void clear();  // a new block: no arrays
-  void* add(size_t bytes, const char* name, Site);
+  void* add(size_t bytes, const char* name, const void* tag, Site);
   const std::vector<SharedArray>& arrays() const { return arrays_; }
   uint8_t* base() const { return base_.get(); }
   size_t used() const { return used_; }
@@ -72,7 +74,6 @@ class Arena {
   struct Free {
     void operator()(uint8_t* p) const { std::free(p); }
   };
-  static constexpr size_t kCapacity = 256 << 10;
   std::unique_ptr<uint8_t, Free> base_;
   size_t used_ = 0;
   std::vector<SharedArray> arrays_;
@@ -100,9 +101,10 @@ struct Block {
   Thread& thread(int i) { return *threads_[static_cast<size_t>(i)]; }
   void begin_launch(const Launch&, void (*)(void*), void*);
   void begin(int64_t number);
-  void check_red_zones();  // EmulatorError in `error`
-  std::string deadlock();  // who waits where
-  void wait();             // the running thread gives way until it is made ready
+  void check_red_zones();                    // EmulatorError in `error`
+  std::string deadlock();                    // who waits where
+  int stack_owner(uintptr_t address) const;  // the thread, or -1
+  void wait();                               // the running thread gives way until it is made ready
   void make_ready(int thread);
   void run(int thread);  // until it waits or is gone
 

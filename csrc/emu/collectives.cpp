@@ -106,7 +106,7 @@ uint64_t collective(Collective op, uint32_t mask, const LaneArgs& args, Site sit
     const Thread& u = b.thread(first + i);
     if (u.state == Thread::State::gone)
       fail(call() + ": the mask " + hex(mask) + " names " + thread_name(first + i) +
-           ", which has left the kernel (it was last at " + where(u.site) + ")");
+           ", which has left the kernel");
     if (u.state != Thread::State::at_collective) {
       complete_now = false;
       continue;

@@ -31,10 +31,7 @@ class Fiber {
   // Back to the scheduler. Called on this fiber's stack. An entry never returns: it leaves.
   void leave();
 
-  bool owns(const void* address) const {
-    const auto a = reinterpret_cast<uintptr_t>(address);
-    return a - low_ < kStackBytes;
-  }
+  uintptr_t low() const { return low_; }  // of the stack
 
  private:
   void allocate();

@@ -19,7 +19,7 @@ constexpr unsigned char kCanary = 0xCA, kUnwritten = 0xFF;
 
 struct Registry {
   std::shared_mutex mutex;
-  std::map<const char*, Block> blocks;  // by data; nodes do not move
+  std::map<const char*, MemoryBlock> blocks;  // by data; nodes do not move
   std::atomic<uint64_t> generation{1};  // grows with every release: cached answers are then void
   uint64_t next_id = 1;
   MemoryStats stats;
@@ -36,23 +36,23 @@ Registry& registry() {  // never destroyed: static arrays may be released after 
 struct Cache {
   static constexpr size_t kEntries = 8;
   uint64_t generation = 0;
-  const Block* blocks[kEntries] = {};
+  const MemoryBlock* blocks[kEntries] = {};
   size_t next = 0;
 };
 thread_local Cache cache;
 
-bool covers(const Block& b, const char* p) {
+bool covers(const MemoryBlock& b, const char* p) {
   return p >= b.data - kRedZone && p < b.data + b.size + kRedZone;
 }
 
 std::string bytes_text(size_t n) { return std::to_string(n) + (n == 1 ? " byte" : " bytes"); }
 
-std::string text(const Block& b) {
+std::string text(const MemoryBlock& b) {
   return "block " + std::to_string(b.id) + " (" + bytes_text(b.size) +
          (b.made_by.empty() ? "" : ", made by " + b.made_by) + ")";
 }
 
-std::string place(const Block& b, const char* p) {
+std::string place(const MemoryBlock& b, const char* p) {
   if (p < b.data)
     return bytes_text(static_cast<size_t>(b.data - p)) + " before the start of " + text(b);
   const auto at = static_cast<size_t>(p - b.data);
@@ -61,7 +61,7 @@ std::string place(const Block& b, const char* p) {
 }
 
 // What was written in the block's red zones, which are repaired; "" where nothing was.
-std::string damage(const Block& b) {
+std::string damage(const MemoryBlock& b) {
   char* const zones[2] = {const_cast<char*>(b.data) - kRedZone, const_cast<char*>(b.data) + b.size};
   std::string found;
   for (char* zone : zones) {
@@ -79,7 +79,7 @@ std::string damage(const Block& b) {
   return found;
 }
 
-const Block* find_locked(Registry& r, const char* p) {
+const MemoryBlock* find_locked(Registry& r, const char* p) {
   // The one block whose data begins last before the end of p's possible front red zone.
   auto it = r.blocks.upper_bound(p + kRedZone);
   for (int k = 0; k < 2 && it != r.blocks.begin(); ++k)
@@ -112,7 +112,7 @@ void* allocate(size_t bytes) {
   std::memset(memory, kCanary, kRedZone);
   std::memset(data, kUnwritten, bytes);
   std::memset(data + bytes, kCanary, kRedZone);
-  r.blocks[data] = {r.next_id++, data, bytes, running_op()};
+  r.blocks[data] = {r.next_id++, data, bytes, running_op(), nullptr};
   r.stats.live_bytes = live;
   r.stats.live_blocks += 1;
   if (live > r.stats.peak_bytes) r.stats.peak_bytes = live;
@@ -145,22 +145,40 @@ void release(void* data, size_t) {
   std::abort();
 }
 
-const Block* find_block(const void* address) {
+const MemoryBlock* find_block(const void* address) {
   Registry& r = registry();
   const char* p = static_cast<const char*>(address);
   const uint64_t now = r.generation.load(std::memory_order_acquire);
   if (cache.generation != now) cache = Cache{.generation = now};
-  for (const Block* b : cache.blocks)
+  for (const MemoryBlock* b : cache.blocks)
     if (b && covers(*b, p)) return b;
   std::shared_lock lock(r.mutex);
-  const Block* b = find_locked(r, p);
+  const MemoryBlock* b = find_locked(r, p);
   if (b && r.generation.load(std::memory_order_relaxed) == now)
     cache.blocks[cache.next++ % Cache::kEntries] = b;
   return b;
 }
 
+const MemoryBlock* nearest_block(const void* address) {
+  Registry& r = registry();
+  const char* p = static_cast<const char*>(address);
+  std::shared_lock lock(r.mutex);
+  const auto above = r.blocks.lower_bound(p);
+  const MemoryBlock* found = above == r.blocks.end() ? nullptr : &above->second;
+  if (above == r.blocks.begin()) return found;
+  const MemoryBlock& below = std::prev(above)->second;
+  return found && found->data - p < p - (below.data + below.size) ? found : &below;
+}
+
+uint64_t blocks_made() {
+  std::shared_lock lock(registry().mutex);
+  return registry().next_id - 1;
+}
+
+std::string block_text(const MemoryBlock& b) { return text(b); }
+
 std::string describe(const void* address) {
-  const Block* b = find_block(address);
+  const MemoryBlock* b = find_block(address);
   return b ? place(*b, static_cast<const char*>(address)) : std::string();
 }
 

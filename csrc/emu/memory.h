@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/device.h"
@@ -20,11 +21,12 @@ namespace pygan::emu {
 constexpr size_t kRedZone = 256;    // bytes before and after each block
 constexpr size_t kAlignment = 256;  // as cudaMalloc's
 
-struct Block {
-  uint64_t id;          // 1, 2, ... in the order of allocation
-  const char* data;     // (size)
-  size_t size;          // bytes
-  std::string made_by;  // the op that ran when it was allocated, or ""
+struct MemoryBlock {
+  uint64_t id;                           // 1, 2, ... in the order of allocation
+  const char* data;                      // (size)
+  size_t size;                           // bytes
+  std::string made_by;                   // the op that ran when it was allocated, or ""
+  mutable std::shared_ptr<void> shadow;  // the checker's, freed with the block
 };
 
 void* allocate(size_t bytes);  // nullptr beyond the limit, or where the system has none
@@ -32,7 +34,11 @@ void release(void* data, size_t bytes);
 
 // The live block in whose data or red zones the address lies; nullptr for other memory. Valid while
 // the block lives. Quick where a thread asks for the same blocks again and again.
-const Block* find_block(const void* address);
+const MemoryBlock* find_block(const void* address);
+// The live block nearest to the address; nullptr where there is none.
+const MemoryBlock* nearest_block(const void* address);
+uint64_t blocks_made();                      // so far: a block made later has a greater id
+std::string block_text(const MemoryBlock&);  // "block 7 (64 bytes, made by conv2d)"
 // "12 bytes past the end of block 7 (64 bytes, made by conv2d)"; "" for an address of no block.
 std::string describe(const void* address);
 

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "device/bits.h"
+#include "emu/block.h"
 #include "emu/collectives.h"
 #include "emu/registers.h"
 
@@ -95,7 +96,10 @@ void mma(Collective op, float* d, const uint32_t* a, const uint32_t* b, const fl
 }
 
 void ldmatrix(uint32_t* d, int count, bool transposed, const void* row, Site site) {
-  check_alignment(row, 16, site);
+  if (thread_number() % kWarp < 8 * count) {  // the other lanes' addresses are not read
+    check_alignment(row, 16, site);
+    if (Observer* o = active_observer()) o->matrix_row(row, 16, site);
+  }
   LdmatrixRegisters r{{}, row, count, transposed};
   collective(Collective::ldmatrix, ~0u, {.fragment = &r}, site);
   std::memcpy(d, r.d, sizeof(uint32_t) * static_cast<size_t>(count));

@@ -105,6 +105,7 @@ void run_threads(Block& block, const Schedule& schedule, uint64_t& random) {
 }  // namespace
 
 Block* block = nullptr;  // the running one
+std::atomic<uintptr_t> running_stack{0};
 
 Observer* active_observer() { return block && block->launch->checked ? observer : nullptr; }
 void set_observer(Observer* o) { observer = o; }
@@ -141,10 +142,14 @@ void launch(const Launch& l, void (*body)(void*), void* argument) {
     if (!block->error) block->check_red_zones();
     if (listener && !block->error) listener->block_ends();
   }
-  const std::unique_ptr<EmulatorError> error = std::move(block->error);
-  if (listener) listener->launch_ends(error != nullptr);  // may throw what it has found
+  std::string what = block->error ? block->error->what() : "";
+  const bool failed = block->error != nullptr;
+  if (listener) {
+    const std::string found = listener->launch_ends();
+    what += what.empty() || found.empty() ? found : "\n" + found;
+  }
   block = nullptr;
-  if (error) throw *error;
+  if (failed || !what.empty()) throw EmulatorError(what);
 }
 
 // ---- the running thread ----------------------------------------------------------------------------
@@ -156,7 +161,12 @@ Dim3 grid_dim() { return block->launch->grid; }
 int thread_number() { return block->running; }
 int64_t block_number() { return block->number; }
 const Launch& running() { return *block->launch; }
-bool on_stack(const void* p) { return block->thread(block->running).fiber->owns(p); }
+const SharedArray* shared_arrays(size_t* count, uintptr_t* arena) {
+  *count = block->shared.arrays().size();
+  *arena = reinterpret_cast<uintptr_t>(block->shared.base());
+  return block->shared.arrays().data();
+}
+size_t arena_bytes() { return Arena::kCapacity; }
 
 std::string where(Site site) {
   if (!site.file) return "an unknown line";
@@ -164,12 +174,15 @@ std::string where(Site site) {
   return std::string(name ? name + 1 : site.file) + ":" + std::to_string(site.line);
 }
 
-std::string thread_name(int thread) {
-  const auto text = [](Dim3 d) {
-    return "(" + std::to_string(d.x) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")";
+std::string thread_name(int thread, int64_t number) {
+  const auto text = [](uint64_t i, Dim3 d) {
+    return "(" + std::to_string(i % d.x) + "," + std::to_string(i / d.x % d.y) + "," +
+           std::to_string(i / d.x / d.y) + ")";
   };
-  return "thread " + text(block->thread(thread).index) + " of block " + text(block->index);
+  return "thread " + text(static_cast<uint64_t>(thread), block->launch->block) + " of block " +
+         text(static_cast<uint64_t>(number), block->launch->grid);
 }
+std::string thread_name(int thread) { return thread_name(thread, block->number); }
 std::string thread_name() { return thread_name(block->running); }
 
 void fail(const std::string& what) {
@@ -177,6 +190,12 @@ void fail(const std::string& what) {
                                                  ": " + what);
   block->thread(block->running).fiber->leave();
   __builtin_unreachable();  // a failed launch enters no fiber again
+}
+
+void fail_observed() {
+  block->error = std::make_unique<EmulatorError>("");
+  block->thread(block->running).fiber->leave();
+  __builtin_unreachable();
 }
 
 void check_alignment(const void* address, size_t bytes, Site site) {
@@ -232,6 +251,7 @@ void cp_async(void* shared, const void* global, size_t bytes, Site site) {
     fail("cp.async of " + std::to_string(bytes) + " bytes at " + where(site) + ": 4, 8 or 16");
   check_alignment(shared, bytes, site);
   check_alignment(global, bytes, site);
+  if (Observer* o = active_observer()) o->async_issued(shared, global, bytes, site);
   std::memset(shared, 0xff, bytes);
   Thread& t = block->thread(block->running);
   t.copies.push_back({shared, global, bytes, t.groups, site});
@@ -245,8 +265,8 @@ void cp_async_wait(int groups_in_flight, Site) {
       t.copies[kept++] = c;
       continue;
     }
-    std::memcpy(c.shared, c.global, c.bytes);
     if (Observer* o = active_observer()) o->async_copied(c.shared, c.global, c.bytes, c.site);
+    std::memcpy(c.shared, c.global, c.bytes);
   }
   t.copies.resize(kept);
 }

@@ -7,6 +7,7 @@
 // One launch runs at a time. Weak memory orders and speed are out of scope.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,8 @@ struct Dim3 {
   unsigned x, y, z;
   constexpr Dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
+
+struct SharedArray;  // block.h
 
 // Where a call stands in a kernel's source.
 struct Site {
@@ -56,7 +59,8 @@ void launch(const Launch&, void (*body)(void*), void* argument);
 
 // The block's array that a PYGAN_SHARED line declares: 16-byte aligned, red zones around it, filled
 // with NaN (bytes 0xff) when the block starts.
-void* shared_array(size_t bytes, const char* name, Site);
+// `tag`: one address for each declaration and each instantiation of the function around it.
+void* shared_array(size_t bytes, const char* name, const void* tag, Site);
 void* dynamic_shared(Site);  // as long as the launch says
 
 enum class Barrier : uint8_t { plain, any, all, count };
@@ -106,12 +110,18 @@ void ldmatrix(uint32_t* d, int count, bool transposed, const void* row, Site);
 
 // A mistake of the running thread: ends the launch. `what` is prefixed with kernel, block, thread.
 [[noreturn]] void fail(const std::string& what);
+// Ends the launch for a mistake that the observer will tell when it ends.
+[[noreturn]] void fail_observed();
 std::string where(Site);              // "file:line"
 std::string thread_name();            // "thread (5,0,0) of block (2,0,0)" of the running thread
 std::string thread_name(int thread);  // of the running block, by linear index
-int thread_number();                  // linear index in its block
-int64_t block_number();               // linear index in the grid
-bool on_stack(const void*);           // the running thread's own stack?
+std::string thread_name(int thread, int64_t block);
+int thread_number();                                                // linear index in its block
+int64_t block_number();                                             // linear index in the grid
+const SharedArray* shared_arrays(size_t* count, uintptr_t* arena);  // of the running block
+size_t arena_bytes();
+// The running thread's own stack, [low, low + kStackBytes); 0 while none runs.
+extern std::atomic<uintptr_t> running_stack;
 const Launch& running();
 
 // ---- schedules -----------------------------------------------------------------------------------
@@ -126,14 +136,17 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void launch_begins(const Launch&) {}
-  virtual void launch_ends(bool failed) = 0;
+  virtual std::string launch_ends() = 0;  // what was wrong, "" for nothing: thrown
   virtual void block_begins(int64_t /*block*/) {}
   virtual void block_ends() {}
   virtual void shared_declared(void*, size_t /*bytes*/, const char* /*name*/, Site) {}
   virtual void block_barrier(Site) {}  // all threads have arrived
   virtual void warp_sync(int /*warp*/, uint32_t /*mask*/, Collective, Site) {}  // all have arrived
-  virtual void atomic_access(void*, size_t /*bytes*/, Site) {}
-  virtual void host_wrote(void*, size_t /*bytes*/) {}  // between launches
+  virtual void atomic_access(void*, size_t /*bytes*/, Site) {}                  // before it
+  virtual void matrix_row(const void*, size_t /*bytes*/, Site) {}  // that ldmatrix reads
+  virtual void host_wrote(void*, size_t /*bytes*/) {}              // between launches
+  // cp.async, before its target is filled with NaN, and before the copy
+  virtual void async_issued(void* /*shared*/, const void* /*global*/, size_t /*bytes*/, Site) {}
   virtual void async_copied(void* /*shared*/, const void* /*global*/, size_t /*bytes*/, Site) {}
 };
 void set_observer(Observer*);  // of checked launches; nullptr: none
