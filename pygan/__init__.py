@@ -44,6 +44,7 @@ from pygan.errors import (
     DataError,
     DeviceError,
     DTypeError,
+    EmulatorError,
     Error,
     NonFiniteError,
     OutOfMemoryError,
@@ -52,7 +53,7 @@ from pygan.errors import (
 from pygan.user_ops import Op, apply, register_op, registered_ops
 
 if TYPE_CHECKING:
-    from pygan import cuda, data, games, metrics, models, nn, optim, testing, train
+    from pygan import cuda, data, emu, games, metrics, models, nn, optim, testing, train
     from pygan.train import Trainer
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "DTypeError",
     "DataError",
     "DeviceError",
+    "EmulatorError",
     "Error",
     "NonFiniteError",
     "Op",
@@ -74,6 +76,7 @@ __all__ = [
     "cuda",
     "data",
     "devices",
+    "emu",
     "enable_grad",
     "from_cuda_array",
     "from_dlpack",
@@ -106,6 +109,7 @@ __all__ = [
 _LAZY = {
     "cuda",
     "data",
+    "emu",
     "games",
     "metrics",
     "models",

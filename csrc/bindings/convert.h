@@ -61,6 +61,7 @@ void bind_autograd(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_runtime(py::module_& m);
 void bind_user_op(py::module_& m);
+void bind_emulator(py::module_& m);
 void bind_arguments(py::module_& m);
 
 }  // namespace pygan::bindings

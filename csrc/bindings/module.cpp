@@ -10,5 +10,6 @@ PYBIND11_MODULE(_core, m) {
   bind_ops(m);
   bind_user_op(m);
   bind_runtime(m);
+  bind_emulator(m);
   bind_arguments(m);
 }

@@ -81,7 +81,7 @@ bool is_host(Device d) { return d != Device::cuda; }
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, size_t bytes) {
   if (bytes == 0) return;
-  const Device d = is_host(to_device) ? from_device : to_device;
+  const Device d = is_host(to_device) && from_device != Device::cpu ? from_device : to_device;
   device_api(d).copy(to, is_host(to_device), from, is_host(from_device), bytes);
 }
 
