@@ -27,10 +27,11 @@
 #include <cstdint>
 
 #ifdef __CUDACC__
-#define PYGAN_VECMATH __host__ __device__ static inline
+#define PYGAN_HOST_DEVICE __host__ __device__
 #else
-#define PYGAN_VECMATH static inline
+#define PYGAN_HOST_DEVICE
 #endif
+#define PYGAN_VECMATH PYGAN_HOST_DEVICE static inline
 
 namespace pygan::vecmath {
 
