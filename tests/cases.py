@@ -13,6 +13,7 @@ from ops import (
     image_cases,
     index_cases,
     norm_cases,
+    penalty_cases,
     random_cases,
     reduce_cases,
     select_cases,
@@ -32,6 +33,7 @@ ROOMS = (
     norm_cases,
     image_cases,
     softmax_cases,
+    penalty_cases,
     random_cases,
 )
 CASES: dict[str, Case] = {case.name: case for room in ROOMS for case in room.CASES}

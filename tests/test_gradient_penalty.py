@@ -265,7 +265,7 @@ def test_a_trace_around_the_penalty_sees_its_ops() -> None:
         penalty(lambda x: pg.ops.tanh(x), x, x)
     names = [event["op"] for event in events]
     assert names.count("tanh") == 1
-    assert "norm" in names
+    assert "norm_penalty" in names
 
 
 @pytest.mark.parametrize(

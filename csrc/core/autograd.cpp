@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/node.h"
 #include "ops/ops.h"
 
 namespace pygan {
 namespace {
-
-bool has_bit(uint32_t mask, size_t i) { return mask == kAll || (i < 32 && (mask >> i & 1)); }
 
 Saved save(const Array& a, bool value) {
   if (!a.defined()) return {};
@@ -100,20 +99,13 @@ void propagate(Visit& v, bool create_graph, bool retain_graph, Visits& visits) {
     throw Error(std::string(n.op->name()) +
                 ": its saved values were released by an earlier grad or backward: pass "
                 "retain_graph=True there");
-  struct Scope {
-    const char* before = current_vjp;
-    ~Scope() { current_vjp = before; }
-  } scope;
-  current_vjp = n.op->name();
+  DerivativeOf scope(*n.op);
   const Tensors dx = n.op->vjp(n.input_tensors(create_graph),
                                n.output_tensors(v.node, create_graph), v.dout, needs);
   if (!retain_graph) n.release();
   for (size_t i = 0; i < n.edges.size(); ++i) {
     if (!targets[i] || !dx[i].defined()) continue;
-    const Array& x = n.inputs[i].array;
-    if (!(dx[i].shape() == x.shape()) || dx[i].dtype() != x.dtype())
-      throw Error("vjp of " + std::string(n.op->name()) + " returned " + dx[i].array().str() +
-                  " for input " + std::to_string(i) + ", " + x.str());
+    check_cotangent(*n.op, i, dx[i], n.inputs[i].array);
     accumulate(targets[i]->dout[static_cast<size_t>(n.edges[i].index)], dx[i]);
   }
 }
@@ -153,6 +145,15 @@ const char* running_vjp() { return current_vjp; }
 TraceSink set_trace_sink(TraceSink sink) { return std::exchange(trace_sink, std::move(sink)); }
 const TraceSink& current_trace_sink() { return trace_sink; }
 
+DerivativeOf::DerivativeOf(const Op& op) : before_(std::exchange(current_vjp, op.name())) {}
+DerivativeOf::~DerivativeOf() { current_vjp = before_; }
+
+void check_cotangent(const Op& op, size_t i, const Tensor& dx, const Array& x) {
+  if (!(dx.shape() == x.shape()) || dx.dtype() != x.dtype())
+    throw Error("vjp of " + std::string(op.name()) + " returned " + dx.array().str() +
+                " for input " + std::to_string(i) + ", " + x.str());
+}
+
 RecordGuard::RecordGuard(bool on) : before_(set_recording(on)) {}
 RecordGuard::~RecordGuard() { recording_on = before_; }
 CheckFiniteGuard::CheckFiniteGuard(bool on) : before_(set_check_finite(on)) {}
@@ -186,6 +187,7 @@ Tensors apply(const std::shared_ptr<const Op>& op, const Tensors& inputs) {
     const bool connected = has_bit(differentiable, i) && is_float(out[i].dtype());
     result.emplace_back(out[i], connected ? Edge{node, static_cast<int>(i)} : Edge{});
   }
+  Capture::record(node, inputs);
   return result;
 }
 

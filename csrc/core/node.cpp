@@ -16,7 +16,7 @@ std::atomic<int64_t> node_count{0};
 thread_local std::vector<std::shared_ptr<Node>>* graveyard = nullptr;
 
 Tensor rewrap(const Op& op, const Saved& s, Edge edge) {
-  if (s.array.has_data() && s.array.version() != s.version)
+  if (s.changed())
     throw Error(std::string(op.name()) + ": the value " + s.array.str() +
                 " that its derivative needs was changed in place (assign_) after the forward pass");
   return Tensor(s.array, std::move(edge));
@@ -59,7 +59,7 @@ Tensors Node::output_tensors(const std::shared_ptr<Node>& self, bool history) co
   const uint32_t differentiable = op->differentiable_outputs();
   for (size_t i = 0; i < outputs.size(); ++i) {
     const bool connected =
-        history && (differentiable >> i & 1) && is_float(outputs[i].array.dtype());
+        history && has_bit(differentiable, i) && is_float(outputs[i].array.dtype());
     t.push_back(rewrap(*op, outputs[i], connected ? Edge{self, static_cast<int>(i)} : Edge{}));
   }
   return t;

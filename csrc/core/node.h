@@ -14,6 +14,7 @@ namespace pygan {
 struct Saved {
   Array array;  // without data where the op does not need the value
   uint64_t version = 0;
+  bool changed() const { return array.has_data() && array.version() != version; }
 };
 
 struct Node {
@@ -37,6 +38,20 @@ struct Node {
   // create_graph owns the graph that owns this leaf: the one cycle there is; clear .grad to break it.
   bool variable = true;
   Tensor grad;
+};
+
+// Error where a vjp's result for input i does not have the input's shape and dtype.
+void check_cotangent(const Op& op, size_t i, const Tensor& dx, const Array& x);
+
+// What runs in this scope is work for the derivative of `op`: in traces and in errors.
+class DerivativeOf {
+ public:
+  explicit DerivativeOf(const Op& op);
+  ~DerivativeOf();
+  DerivativeOf(const DerivativeOf&) = delete;
+
+ private:
+  const char* before_;
 };
 
 }  // namespace pygan

@@ -22,7 +22,7 @@ Tensors Op::jvp(const Tensors& inputs, const Tensors& outputs, const Tensors& tx
   Tensors v(outputs.size()), sources;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor& y = outputs[i];
-    if (!(differentiable_outputs() >> i & 1) || !is_float(y.dtype())) continue;
+    if (!has_bit(differentiable_outputs(), i) || !is_float(y.dtype())) continue;
     v[i] = Tensor(Array::zeros(y.shape(), y.dtype(), y.device()));
     v[i].set_requires_grad(true);
     sources.push_back(v[i]);
@@ -42,6 +42,23 @@ Tensors Op::jvp(const Tensors& inputs, const Tensors& outputs, const Tensors& tx
   for (size_t i = 0, k = 0; i < out.size(); ++i)
     if (v[i].defined()) out[i] = jt[k++];
   return out;
+}
+
+// Broadcasting pairs an axis with one that is not the same for another number of axes: where several
+// inputs meet, all that hold samples need the output's.
+bool Op::keeps_samples(const Arrays& in, const std::vector<bool>& batched, const Arrays& out,
+                       int64_t) const {
+  if (!per_sample()) return false;
+  int64_t rows = -1;
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (!batched[i]) continue;
+    if (in[i].rank() < 1 || (rows >= 0 && in[i].dim(0) != rows)) return false;
+    if (in.size() > 1 && in[i].rank() != out[0].rank()) return false;
+    rows = in[i].dim(0);
+  }
+  for (size_t j = 0; j < out.size(); ++j)
+    if (depends(j, batched) && (out[j].rank() < 1 || out[j].dim(0) != rows)) return false;
+  return true;
 }
 
 double Op::flops(const Arrays&, const Arrays& out) const {

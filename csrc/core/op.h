@@ -30,6 +30,14 @@ struct Saves {
   uint32_t outputs = 0;  // bit i: output i
 };
 constexpr uint32_t kAll = ~uint32_t{0};
+inline bool has_bit(uint32_t mask, size_t i) { return mask == kAll || (i < 32 && (mask >> i & 1)); }
+
+// What a second derivative finds in an op's Jacobian.
+enum class Jacobian : uint8_t {
+  constant,     // nothing: it does not depend on the inputs, or in jumps only (leaky-ReLU)
+  multilinear,  // the op is linear in each input: a factor replaced by its tangent
+  general
+};
 
 class Op : public std::enable_shared_from_this<Op> {
  public:
@@ -54,6 +62,15 @@ class Op : public std::enable_shared_from_this<Op> {
   virtual bool differentiable() const { return true; }
   // Row b of every output depends on row b of each batched input alone.
   virtual bool per_sample() const { return false; }
+  // The same for one call. Inputs with `batched` hold samples along their first axis, an equal block
+  // of rows each; so must every output that depends on them. False where that is not certain.
+  virtual bool keeps_samples(const Arrays& in, const std::vector<bool>& batched, const Arrays& out,
+                             int64_t samples) const;
+  // Does the output depend on any of these inputs?
+  virtual bool depends(size_t /*output*/, const std::vector<bool>& /*inputs*/) const {
+    return true;
+  }
+  virtual Jacobian jacobian() const { return Jacobian::general; }
   // Nominal floating-point operations, from shapes.
   virtual double flops(const Arrays& in, const Arrays& out) const;
 };

@@ -8,6 +8,10 @@
 
 #include "core/tensor.h"
 
+namespace pygan {
+enum class PenaltyCost : uint8_t;  // gradient_penalty/gradient_penalty.h
+}
+
 namespace pygan::ops {
 
 using Axes = std::vector<int>;             // empty: all axes
@@ -214,6 +218,11 @@ Tensor softmax_cross_entropy_grad(const Tensor& logits, const Tensor& targets,
 enum class Reduction : uint8_t { mean, sum, none };
 Tensor cross_entropy_with_logits(const Tensor& logits, const Tensor& targets, Reduction reduction,
                                  double label_smoothing);
+
+// gradient_penalty/: x^ = u real + (1 - u) fake, u (N); weight mean_b cost(|g_b|) of g (N, ...), and what
+// scales g_b to its derivative (N)
+Tensor interpolate(const Tensor& real, const Tensor& fake, const Tensor& u);
+std::pair<Tensor, Tensor> norm_penalty(const Tensor& g, PenaltyCost cost, double weight);
 
 // random/: key is int64 (3,): seed, stream, draw. Non-differentiable but for dropout.
 Tensor uniform(const Tensor& key, const Shape& shape, DType dtype);

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import pygan as pg
+from pygan import _core
 from pygan._core import Tensor
 from pygan._suggest import unknown
 from pygan.errors import ConfigError, DTypeError, ShapeError
@@ -28,42 +29,23 @@ _NOISE_SCALE = 0.5
 _alpha_stream: Stream | None = None
 
 
-# Costs of gradients g (N, d), one for each sample (N,). The squared ones do not go through the
-# norm, whose second derivative at 0 does not exist.
-
-
-def _two_sided(g: Tensor) -> Tensor:
-    return pg.ops.square(pg.ops.norm(g, axis=1) - 1.0)
-
-
-def _one_sided(g: Tensor) -> Tensor:
-    return pg.ops.square(pg.ops.relu(pg.ops.norm(g, axis=1) - 1.0))
-
-
-def _squared(g: Tensor) -> Tensor:
-    return pg.ops.square(g).sum(axis=1)
-
-
-def _half_squared(g: Tensor) -> Tensor:
-    return _squared(g) * 0.5
-
-
 @dataclass(frozen=True)
 class _Kind:
-    """Which samples a kind reads, what it draws (alpha, noise), and what a gradient costs."""
+    """Which samples a kind reads, what it draws, and what gradients cost: ``norm_penalty``'s."""
 
     samples: tuple[str, ...]
     draws: tuple[str, ...]
-    cost: Callable[[Tensor], Tensor]
+    cost: str
+    factor: float = 1.0  # of the weight
 
 
 _KINDS = {
-    "wgan-gp": _Kind(("real", "fake"), ("alpha",), _two_sided),
-    "wgan-lp": _Kind(("real", "fake"), ("alpha",), _one_sided),
-    "r1": _Kind(("real",), (), _half_squared),
-    "r2": _Kind(("fake",), (), _half_squared),
-    "dragan": _Kind(("real",), ("alpha", "noise"), _two_sided),
-    "zero-centred": _Kind(("real", "fake"), ("alpha",), _squared),
+    "wgan-gp": _Kind(("real", "fake"), ("alpha",), "two-sided"),
+    "wgan-lp": _Kind(("real", "fake"), ("alpha",), "one-sided"),
+    "r1": _Kind(("real",), (), "squared", 0.5),
+    "r2": _Kind(("fake",), (), "squared", 0.5),
+    "dragan": _Kind(("real",), ("alpha", "noise"), "two-sided"),
+    "zero-centred": _Kind(("real", "fake"), ("alpha",), "squared"),
 }
 
 #: The kinds that exist.
@@ -102,7 +84,7 @@ def seed_alpha(seed: int = 0) -> None:
 
 
 def _draws(kind: str, given: dict[str, Any], like: Tensor) -> dict[str, Tensor]:
-    """alpha as (N, 1, ..., 1) and noise (N, ...), as far as the kind draws them."""
+    """alpha (N,) and noise (N, ...), as far as the kind draws them."""
     n, shape = like.shape[0], like.shape
     wanted = _KINDS[kind].draws
     for name, value in given.items():
@@ -131,8 +113,6 @@ def _draws(kind: str, given: dict[str, Any], like: Tensor) -> dict[str, Tensor]:
                 f"gradient_penalty: {name} is {tensor.dtype}, the samples {like.dtype}"
             )
         result[name] = tensor.detach()
-    if "alpha" in result:
-        result["alpha"] = result["alpha"].reshape(n, *[1] * (like.ndim - 1))
     return result
 
 
@@ -161,22 +141,21 @@ def _points(samples: list[Tensor], draws: dict[str, Tensor]) -> Tensor:
     """x^: between two samples, around one, or the sample itself."""
     if "noise" in draws:
         real = samples[0]
+        alpha = draws["alpha"].reshape(-1, *[1] * (real.ndim - 1))
         deviation = pg.ops.sqrt(pg.ops.square(real - real.mean()).mean())
-        return real + draws["alpha"] * (deviation * _NOISE_SCALE) * draws["noise"]
+        return real + alpha * (deviation * _NOISE_SCALE) * draws["noise"]
     if "alpha" in draws:
-        real, fake = samples
-        return draws["alpha"] * real + (1.0 - draws["alpha"]) * fake
+        return pg.ops.interpolate(*samples, draws["alpha"])
     return samples[0]
 
 
-def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """D(x), refused where samples interact: then no output has a gradient of its own."""
-    with pg.trace() as events:
-        out = D(x)
-    for event in events:
-        if event["op"] in _ACROSS_SAMPLES:
+def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, _core.Recording]:
+    """D(x) and what it recorded, refused where D is in training mode of batch normalisation."""
+    out, recording = _core.capture(D, x)
+    for op in recording.ops:
+        if op in _ACROSS_SAMPLES:
             raise ConfigError(
-                f"gradient_penalty: D ran {event['op']} in training mode, by which its output for "
+                f"gradient_penalty: D ran {op} in training mode, by which its output for "
                 "one sample depends on the others, and the penalty asks for the gradient of each "
                 "output in its own sample; build D with norm=None, or call D.eval() first"
             )
@@ -185,7 +164,7 @@ def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         raise ShapeError(
             f"gradient_penalty: D must return one row per sample, ({x.shape[0]}, ...), got {got}"
         )
-    return out
+    return out, recording
 
 
 def gradient_penalty(
@@ -196,6 +175,8 @@ def gradient_penalty(
     weight: float = 10.0,
     alpha: Any = None,
     noise: Any = None,
+    fused: bool | Literal["auto"] = "auto",
+    report: Callable[[str], object] | None = None,
 ) -> Tensor:
     """Penalty on the gradients of D at points x^; differentiable in D's weights.
 
@@ -225,13 +206,19 @@ def gradient_penalty(
         alpha: u, (N,), tensor or array; None draws from the stream ``gradient_penalty.alpha``,
             which starts with seed 0 in each process (`seed_alpha` starts it again).
         noise: as the samples; None draws from the same stream, after alpha.
+        fused: "auto" takes the fused pass where it can: D's recorded operations become one, whose
+            gradient costs a tangent pass and one of weight gradients (and one more backward where
+            D is smooth) instead of a double backward. False takes the generic double backward,
+            True raises where the fused pass cannot be had. Both give the same up to rounding.
+        report: called with the way taken: ``"fused pass"``, or
+            ``"generic double backward (matmul may mix samples)"``, with the reason.
 
     Returns:
         A scalar, recorded: its gradients in D's weights come by differentiating the gradient.
 
     Raises:
-        ConfigError: unknown kind, bad weight, alpha or noise for a kind that has none, or
-            training-mode batch normalisation within D.
+        ConfigError: unknown kind, bad weight, alpha or noise for a kind that has none,
+            training-mode batch normalisation within D, or ``fused=True`` where that cannot be.
         ShapeError, DTypeError: samples, alpha, noise or D's output that do not fit.
 
     Source: Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3, algorithm 1
@@ -241,6 +228,8 @@ def gradient_penalty(
     "Improving generalization and stability of generative adversarial networks" (zero-centred).
     """
     check_penalty(kind, weight)
+    if fused not in (True, False, "auto"):
+        raise ConfigError(f'gradient_penalty: fused must be True, False or "auto", got {fused!r}')
     if not callable(D):
         raise ConfigError(f"gradient_penalty: D must be a network or a function, got {D!r}")
     samples = _check_samples(kind, {"real": real, "fake": fake})
@@ -248,10 +237,20 @@ def gradient_penalty(
     with pg.no_grad():
         x = _points(samples, _draws(kind, {"alpha": alpha, "noise": noise}, samples[0]))
     x = x.detach().requires_grad_(True)
+    cost, factor = _KINDS[kind].cost, float(weight) * _KINDS[kind].factor
     with pg.enable_grad():  # even under no_grad, the value needs the first gradient
-        out = _run(D, x)
-        # The sum's gradient is each sample's own, since no sample acts on another's output. A D
-        # that ignores its input has gradient zero, and that is what the penalty then sees.
-        (g,) = pg.grad(out.sum(), [x], create_graph=recorded, unused="zero")
-        value = _KINDS[kind].cost(g.reshape(g.shape[0], -1)).mean() * float(weight)
+        out, recording = _run(D, x)
+        value, why = None, "as asked"
+        if fused:
+            value, why = _core.fused_penalty(recording, x, out, cost, factor)
+            if value is None and fused is True:
+                raise ConfigError(f"gradient_penalty: no fused pass: {why}")
+        ran = "fused pass" if value is not None else f"generic double backward ({why})"
+        if value is None:
+            # The sum's gradient is each sample's own, since no sample acts on another's output. A D
+            # that ignores its input has gradient zero, and that is what the penalty then sees.
+            (g,) = pg.grad(out.sum(), [x], create_graph=recorded, unused="zero")
+            value, _ = pg.ops.norm_penalty(g, cost, factor)
+    if report is not None:
+        report(ran)
     return value if recorded else value.detach()

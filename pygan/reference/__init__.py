@@ -37,6 +37,7 @@ from pygan.reference import (
     conv2d,
     elementwise,
     functions,
+    gradient_penalty,
     group_norm,
     index,
     leaky_relu,
@@ -63,6 +64,7 @@ __all__ = [
     "conv2d",
     "elementwise",
     "functions",
+    "gradient_penalty",
     "group_norm",
     "index",
     "leaky_relu",
@@ -104,6 +106,7 @@ ROOMS = (
     virtual_batch_norm,
     losses,
     softmax,
+    gradient_penalty,
     random,
 )
 

@@ -39,6 +39,7 @@ void bind_ops(py::module_& parent) {
   bind_images(m);
   bind_norms(m);
   bind_losses(m);
+  bind_gradient_penalty(m, parent);
   bind_random(m);
 }
 

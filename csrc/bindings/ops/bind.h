@@ -31,6 +31,7 @@ void bind_matrix(py::module_& m);
 void bind_images(py::module_& m);
 void bind_norms(py::module_& m);
 void bind_losses(py::module_& m);
+void bind_gradient_penalty(py::module_& ops, py::module_& m);
 void bind_random(py::module_& m);
 
 }  // namespace pygan::bindings

@@ -75,6 +75,11 @@ struct ConvOp : Op {
   Conv conv;
   explicit ConvOp(const Conv& c) : conv(c) {}
   Saves saves() const override { return {kAll, 0}; }
+  Jacobian jacobian() const override { return Jacobian::multilinear; }
+  bool keeps_samples(const Arrays&, const std::vector<bool>& batched, const Arrays&,
+                     int64_t) const override {
+    return per_sample() && !batched[1];  // one weight for all samples
+  }
   // Tangents of a bilinear op: f(ta, b) + f(a, tb).
   template <class F>
   static Tensors bilinear_jvp(const Tensors& in, const Tensors& tx, F f) {

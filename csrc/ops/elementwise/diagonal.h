@@ -32,6 +32,10 @@ class UnaryOp : public Op {
   const char* name() const final { return name_; }
   bool per_sample() const final { return true; }
   Saves saves() const final { return saves_; }
+  // Neither operands nor result are read by the derivative: it is the same everywhere.
+  Jacobian jacobian() const final {
+    return saves_.inputs || saves_.outputs ? Jacobian::general : Jacobian::constant;
+  }
 
   Arrays eval(const Arrays& in) const final {
     const Array& x = in[0];
@@ -87,6 +91,9 @@ class BinaryOp : public Op {
   const char* name() const final { return name_; }
   bool per_sample() const final { return true; }
   Saves saves() const final { return saves_; }
+  Jacobian jacobian() const final {
+    return saves_.inputs || saves_.outputs ? Jacobian::general : Jacobian::constant;
+  }
 
   Arrays eval(const Arrays& in) const final;
   Tensors vjp(const Tensors& in, const Tensors& out, const Tensors& dout,

@@ -38,6 +38,7 @@ class LeakyRelu final : public Op {
 
   const char* name() const override { return name_; }
   bool per_sample() const override { return true; }
+  Jacobian jacobian() const override { return Jacobian::constant; }
   Saves saves() const override { return {.inputs = kAll, .outputs = 0}; }
 
   Arrays eval(const Arrays& in) const override {

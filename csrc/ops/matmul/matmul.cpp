@@ -56,6 +56,16 @@ struct Matmul final : Op {
   Matmul(bool a, bool b) : ta(a), tb(b) {}
   const char* name() const override { return "matmul"; }
   Saves saves() const override { return {kAll, 0}; }
+  Jacobian jacobian() const override { return Jacobian::multilinear; }
+  // Rows of a matrix a, or matrices along the first of more axes.
+  bool keeps_samples(const Arrays& in, const std::vector<bool>& batched, const Arrays& out,
+                     int64_t) const override {
+    if (out[0].rank() == 2) return !ta && !batched[1];
+    for (size_t i = 0; i < 2; ++i)
+      if (batched[i] && (in[i].rank() != out[0].rank() || in[i].dim(0) != out[0].dim(0)))
+        return false;
+    return true;
+  }
 
   Arrays eval(const Arrays& in) const override {
     const Array &a = in[0], &b = in[1];

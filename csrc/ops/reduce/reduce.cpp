@@ -43,6 +43,7 @@ class Sum final : public Op {
 
   const char* name() const override { return name_; }
   bool per_sample() const override { return !has(set_, 0); }
+  Jacobian jacobian() const override { return Jacobian::constant; }
   Saves saves() const override { return {0, 0}; }
   double flops(const Arrays& in, const Arrays&) const override {
     return static_cast<double>(in[0].size());

@@ -68,6 +68,7 @@ int normalize_axis(const char* op, int axis, int rank) {
 
 struct Movement : Op {  // no arithmetic
   Saves saves() const override { return {0, 0}; }
+  Jacobian jacobian() const override { return Jacobian::constant; }
   double flops(const Arrays&, const Arrays&) const override { return 0; }
 };
 
@@ -75,6 +76,11 @@ struct Reshape final : Movement {
   Shape shape;
   explicit Reshape(const Shape& s) : shape(s) {}
   const char* name() const override { return "reshape"; }
+  // Row-major: blocks of rows stay together.
+  bool keeps_samples(const Arrays&, const std::vector<bool>&, const Arrays& out,
+                     int64_t samples) const override {
+    return shape.rank() > 0 && samples > 0 && out[0].dim(0) % samples == 0 && out[0].dim(0) > 0;
+  }
   Arrays eval(const Arrays& in) const override { return {in[0].reshape(shape)}; }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout, const Needs&) const override {
     return {ops::reshape(dout[0], in[0].shape())};
@@ -102,6 +108,10 @@ struct BroadcastTo final : Movement {
   Shape shape;
   explicit BroadcastTo(const Shape& s) : shape(s) {}
   const char* name() const override { return "broadcast_to"; }
+  bool keeps_samples(const Arrays& in, const std::vector<bool>&, const Arrays&,
+                     int64_t) const override {
+    return in[0].rank() > 0 && in[0].rank() == shape.rank() && in[0].dim(0) == shape[0];
+  }
   Arrays eval(const Arrays& in) const override {
     const Array& x = in[0];
     const int extra = shape.rank() - x.rank();
@@ -176,12 +186,22 @@ View strided(const char* op, const Shape& whole, const Shape& part,
   return v;
 }
 
+// Are the rows of `part` those of `whole`, in their order?
+bool all_rows(const Shape& whole, const Shape& part, const std::vector<int64_t>& start,
+              const std::vector<int64_t>& step) {
+  return whole.rank() > 0 && part[0] == whole[0] && start[0] == 0 && (step[0] == 1 || part[0] == 1);
+}
+
 struct Slice final : Movement {
   std::vector<int64_t> start, step;
   Shape part;
   Slice(std::vector<int64_t> a, std::vector<int64_t> b, const Shape& s)
       : start(std::move(a)), step(std::move(b)), part(s) {}
   const char* name() const override { return "slice"; }
+  bool keeps_samples(const Arrays& in, const std::vector<bool>&, const Arrays&,
+                     int64_t) const override {
+    return all_rows(in[0].shape(), part, start, step);
+  }
   // Whole rows one after another: an alias does.
   bool rows_only(const Shape& whole) const {
     if (whole.rank() == 0 || part.size() == 0 || (step[0] != 1 && part[0] != 1)) return false;
@@ -211,6 +231,10 @@ struct Unslice final : Movement {
   Unslice(std::vector<int64_t> a, std::vector<int64_t> b, const Shape& s, double f)
       : start(std::move(a)), step(std::move(b)), whole(s), fill(f) {}
   const char* name() const override { return "unslice"; }
+  bool keeps_samples(const Arrays& in, const std::vector<bool>&, const Arrays&,
+                     int64_t) const override {
+    return all_rows(whole, in[0].shape(), start, step);
+  }
   Arrays eval(const Arrays& in) const override {
     const View to = strided(name(), whole, in[0].shape(), start, step);
     Array y = fill == 0 ? Array::zeros(whole, in[0].dtype(), in[0].device())

@@ -184,6 +184,14 @@ struct VirtualBatchNorm final : FusedOp {
   const char* name() const override { return own ? "virtual_batch_norm" : "reference_batch_norm"; }
   Saves saves() const override { return {0b0111, 0b111100}; }
   uint32_t differentiable_outputs() const override { return 0b000011; }
+  // The reference batch does not see x.
+  bool depends(size_t output, const std::vector<bool>& inputs) const override {
+    return output == 0 || inputs[1] || inputs[2] || inputs[3];
+  }
+  bool keeps_samples(const Arrays&, const std::vector<bool>& batched, const Arrays&,
+                     int64_t) const override {
+    return !batched[1] && !batched[2] && !batched[3];
+  }
   double share(const Shape& ref) const { return own ? 1 / (static_cast<double>(ref[0]) + 1) : 0; }
 
   Arrays eval(const Arrays& in) const override {
