@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     spilling = sorted({k.name for k in kernels if k.spill_bytes})
     count, seconds = len({k.name for k in kernels}), time.monotonic() - start
     print(
-        f"{count} kernels for {' '.join(options.arch)} compiled without warnings in {seconds:.0f} s; "
+        f"{count} kernels for {' '.join(options.arch)} without warnings in {seconds:.0f} s; "
         + (f"{len(spilling)} spill: {', '.join(spilling)}" if spilling else "none spills")
     )
     if options.json:
