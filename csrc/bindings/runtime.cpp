@@ -8,6 +8,7 @@
 #include "core/op.h"
 #include "core/parallel.h"
 #include "gemm/gemm.h"
+#include "gemm/precision.h"
 #include "optim/optim.h"
 
 namespace pygan::bindings {
@@ -136,6 +137,22 @@ void bind_runtime(py::module_& m) {
   bind_memory(m);
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
+  m.def("get_float32_matmul_precision",
+        [] { return gemm::precision() == gemm::Precision::high ? "high" : "highest"; });
+  m.def(
+      "set_float32_matmul_precision",
+      [](const std::string& precision) {
+        if (precision != "highest" && precision != "high")
+          throw ConfigError("set_float32_matmul_precision: '" + precision +
+                            "' is not 'highest' (float32) or 'high' (TF32)");
+        gemm::set_precision(precision == "high" ? gemm::Precision::high : gemm::Precision::highest);
+      },
+      py::arg("precision"),
+      "How matmul and the convolutions multiply float32 on cuda and emu, in this process.\n\n"
+      "'highest', the default: float32. 'high': inputs rounded to TF32 (10 bits of mantissa), "
+      "sums\n"
+      "in float32, on tensor cores; a GPU before architecture 8.0 stays with float32, as the CPU\n"
+      "does. ConfigError for anything else.");
   m.def(
       "cpu_isa", [] { return std::string(name(cpu_isa())); },
       "The instruction-set path that runs: portable, avx2 or avx512.");

@@ -49,6 +49,7 @@ inline void copy_to_device(void* device, const void* host, size_t bytes) {
 inline void copy_to_host(void* host, const void* device, size_t bytes) {
   cuda::copy_to_host(host, device, bytes);
 }
+inline bool has_tf32() { return cuda::kernel_architecture() >= 80; }
 inline void refuse_float64(bool f64) {
   if (f64) throw DTypeError("float64 kernels are for cpu and emu: use float32 on cuda");
 }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -22,7 +23,8 @@ struct Runtime {
   cudaMemPool_t pool = nullptr;
   cudaDeviceProp properties{};
   pid_t process = 0;
-  bool sync = false;  // PYGAN_SYNC
+  int architecture = 0;  // 90: of the GPU, or less where the kernels were compiled for less
+  bool sync = false;     // PYGAN_SYNC
 };
 
 std::mutex broken_mutex;
@@ -67,6 +69,8 @@ std::string start(Runtime& r) {
            " only: build again with -DCMAKE_CUDA_ARCHITECTURES=" +
            digits;
   }
+  if (error == cudaSuccess)
+    r.architecture = std::min(10 * r.properties.major + r.properties.minor, attributes.ptxVersion);
   int pools = 0;
   if (error == cudaSuccess)
     error = cudaDeviceGetAttribute(&pools, cudaDevAttrMemoryPoolsSupported, kOrdinal);
@@ -212,6 +216,8 @@ void trim() {
   synchronize();
   check(cudaMemPoolTrimTo(usable().pool, 0), "giving memory back");
 }
+
+int kernel_architecture() { return usable().architecture; }
 
 DeviceFacts facts() {
   const Runtime& r = usable();

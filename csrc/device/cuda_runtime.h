@@ -35,6 +35,9 @@ void check(cudaError_t error, const char* what);
 std::string describe(
     cudaError_t error);  // "an illegal memory access was encountered (cudaErrorIllegalAddress)"
 
+// 90, ...: the architecture that the running kernels were compiled for
+int kernel_architecture();
+
 // cuda_fill.cu
 void fill32(void* y /* (n) */, uint32_t value, size_t n);
 void fill64(void* y /* (n) */, uint64_t value, size_t n);

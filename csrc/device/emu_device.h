@@ -85,6 +85,8 @@ inline void copy_to_host(void* host, const void* device, size_t bytes) {
   std::memcpy(host, device, bytes);
 }
 
+inline bool has_tf32() { return true; }
+
 // ---- barriers and warp collectives ---------------------------------------------------------------
 
 inline void __syncthreads(PYGAN_SITE) { emu::barrier(emu::Barrier::plain, 0, site); }

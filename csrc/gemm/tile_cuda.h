@@ -1,8 +1,9 @@
-// The matrix engine of CUDA in its plain form: a block computes one 64x64 tile of C = A B.
+// The matrix engine of CUDA: a block of 256 threads computes one 64x64 tile of C = A B. Here its plain
+// form; tf32_tile_cuda.h has the same on tensor cores.
 //
-//   256 threads; K in slices of 16, which pass through shared memory; a thread keeps 4x4 sums in
-//   registers, of rows (thread / 16) + 16 i and columns (thread % 16) + 16 j: so the 16 threads of
-//   a half-warp read neighbouring words of shared memory and write neighbouring elements of C.
+//   K in slices of 16, which pass through shared memory; a thread keeps 4x4 sums in registers, of rows
+//   (thread / 16) + 16 i and columns (thread % 16) + 16 j: so the 16 threads of a half-warp read
+//   neighbouring words of shared memory and write neighbouring elements of C.
 //
 //        K ->                      column tile
 //                                 b slice (16, 64)
@@ -20,7 +21,7 @@
 //     int64_t lines;
 //     Line line(int64_t) const;    // what of an element's address depends on its line ...
 //     Depth depth(int64_t) const;  // ... and on its position along K: each computed once, not 64 times
-//     T at(Line, Depth) const;
+//     const T* at(Line, Depth) const;  // null: the element is zero
 //   };
 #pragma once
 
@@ -32,12 +33,9 @@
 
 namespace pygan::PYGAN_BACKEND {
 
-constexpr int kTile = 64;            // rows and columns of C a block computes
-constexpr int kTileDepth = 16;       // of K in shared memory at a time
-constexpr int kTileRow = kTile + 2;  // of a slice in memory: depth-first writes hit distinct banks
-constexpr int kTileSide = 16;        // threads along each side of the tile
-constexpr int kTileSums = kTile / kTileSide;  // of a thread, along each side
-constexpr int kTileThreads = kTileSide * kTileSide;
+constexpr int kTile = 64;       // rows and columns of C a block computes
+constexpr int kTileDepth = 16;  // of K in shared memory at a time
+constexpr int kTileThreads = 256;
 constexpr int kTileLoads = kTile * kTileDepth / kTileThreads;  // of a thread, a slice and operand
 
 PYGAN_BITS int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -68,7 +66,7 @@ struct DenseView {
 
   PYGAN_DEVICE Line line(int64_t i) const { return data + i * line_stride; }
   PYGAN_DEVICE Depth depth(int64_t k) const { return k * depth_stride; }
-  PYGAN_DEVICE T at(Line line, Depth depth) const { return line[depth]; }
+  PYGAN_DEVICE const T* at(Line line, Depth depth) const { return line + depth; }
 };
 
 // A thread's part in loading slices of one operand. Neighbouring threads take neighbouring elements
@@ -81,13 +79,16 @@ class TileLoader {
         view.line(least(first_line + line_of(i), view.lines - 1));
   }
 
-  // slice[k][line] for the K from k_begin on, zeros from k_end on
-  PYGAN_DEVICE void load(int64_t k_begin, int64_t k_end, T (&slice)[kTileDepth][kTileRow]) const {
+  // slice[k][line] for the K from k_begin on, zeros from k_end on. put(element of the slice, where
+  // it comes from or null)
+  template <int kRow, class Put>
+  PYGAN_DEVICE void load(int64_t k_begin, int64_t k_end, T (&slice)[kTileDepth][kRow],
+                         const Put& put) const {
     PYGAN_UNROLL for (int j = 0; j < kDepths; ++j) {
       const int64_t k = k_begin + depth_of(j);
       const auto depth = view_.depth(k);
-      PYGAN_UNROLL for (int i = 0; i < kLines; ++i) slice[depth_of(j)][line_of(i)] =
-          k < k_end ? view_.at(lines_[i], depth) : T(0);
+      PYGAN_UNROLL for (int i = 0; i < kLines; ++i)
+          put(slice[depth_of(j)][line_of(i)], k < k_end ? view_.at(lines_[i], depth) : nullptr);
     }
   }
 
@@ -106,58 +107,61 @@ class TileLoader {
   PYGAN_DEVICE static int depth_of(int j) { return View::kDepthFirst ? along() : across(j); }
 };
 
-// The thread's sums of the tile at (row, column): sum_k A[row + .., k] B[k, column + ..] for k in
-// [k_begin, k_end).
-//
-// Two slices of each operand are in shared memory in turn, so one barrier a slice is enough: who
-// overwrites a slice has met, at the barrier in between, all who read it.
-template <class T, class A, class B>
-PYGAN_DEVICE inline void multiply_tile(const A& a, const B& b, int64_t row, int64_t column,
-                                       int64_t k_begin, int64_t k_end,
-                                       T (&sums)[kTileSums][kTileSums]) {
-  PYGAN_SHARED(T, a_slices, [2][kTileDepth][kTileRow]);
-  PYGAN_SHARED(T, b_slices, [2][kTileDepth][kTileRow]);
-  const int tx = static_cast<int>(threadIdx.x) % kTileSide;
-  const int ty = static_cast<int>(threadIdx.x) / kTileSide;
-  const TileLoader<T, A> load_a(a, row);
-  const TileLoader<T, B> load_b(b, column);
-  PYGAN_UNROLL for (int i = 0; i < kTileSums; ++i) {
-    PYGAN_UNROLL for (int j = 0; j < kTileSums; ++j) sums[i][j] = T(0);
+struct PutElement {
+  template <class T>
+  PYGAN_DEVICE void operator()(T& to, const T* from) const {
+    to = from ? *from : T(0);
   }
-  int turn = 0;
-  for (int64_t k = k_begin; k < k_end; k += kTileDepth, turn ^= 1) {
-    load_a.load(k, k_end, a_slices[turn]);
-    load_b.load(k, k_end, b_slices[turn]);
-    __syncthreads();
-    for (int p = 0; p < kTileDepth; ++p) {
-      T left[kTileSums], right[kTileSums];
-      PYGAN_UNROLL for (int i = 0; i < kTileSums; ++i) {
-        left[i] = a_slices[turn][p][ty + i * kTileSide];
-        right[i] = b_slices[turn][p][tx + i * kTileSide];
-      }
-      PYGAN_UNROLL for (int i = 0; i < kTileSums; ++i) {
-        PYGAN_UNROLL for (int j = 0; j < kTileSums; ++j) sums[i][j] =
-            fma(left[i], right[j], sums[i][j]);
-      }
-    }
-  }
-}
+};
 
-// Writes the thread's sums. Row i of C (rows, columns) starts at c + row_offset(i).
-template <class T, class Rows>
-PYGAN_DEVICE inline void store_tile(const T (&sums)[kTileSums][kTileSums], int64_t row,
-                                    int64_t column, int64_t rows, int64_t columns,
-                                    const Rows& row_offset, T* c) {
-  row += threadIdx.x / kTileSide;
-  column += threadIdx.x % kTileSide;
-  PYGAN_UNROLL for (int i = 0; i < kTileSums; ++i) {
-    if (row + i * kTileSide >= rows) return;
-    T* const line = c + row_offset(row + i * kTileSide);
-    PYGAN_UNROLL for (int j = 0; j < kTileSums; ++j) {
-      if (column + j * kTileSide < columns) line[column + j * kTileSide] = sums[i][j];
+template <class E>
+struct PlainTile {
+  using T = E;
+  static constexpr int kSide = 16;             // threads along each side of the tile
+  static constexpr int kSums = kTile / kSide;  // of a thread, along each side
+  static constexpr int kRow = kTile + 2;       // of a slice: depth-first writes hit distinct banks
+
+  // C[row + .., column + ..] = sum_k A[row + .., k] B[k, column + ..] for k in [k_begin, k_end).
+  // C (a.lines, b.lines): its row i starts at c + row_offset(i).
+  //
+  // Two slices of each operand are in shared memory in turn, so one barrier a slice is enough: who
+  // overwrites a slice has met, at the barrier in between, all who read it.
+  template <class A, class B, class Rows>
+  PYGAN_DEVICE static void product(const A& a, const B& b, int64_t row, int64_t column,
+                                   int64_t k_begin, int64_t k_end, const Rows& row_offset, T* c) {
+    PYGAN_SHARED(T, a_slices, [2][kTileDepth][kRow]);
+    PYGAN_SHARED(T, b_slices, [2][kTileDepth][kRow]);
+    const int tx = static_cast<int>(threadIdx.x) % kSide;
+    const int ty = static_cast<int>(threadIdx.x) / kSide;
+    const TileLoader<T, A> load_a(a, row);
+    const TileLoader<T, B> load_b(b, column);
+    T sums[kSums][kSums] = {};
+    int turn = 0;
+    for (int64_t k = k_begin; k < k_end; k += kTileDepth, turn ^= 1) {
+      load_a.load(k, k_end, a_slices[turn], PutElement{});
+      load_b.load(k, k_end, b_slices[turn], PutElement{});
+      __syncthreads();
+      for (int p = 0; p < kTileDepth; ++p) {
+        T left[kSums], right[kSums];
+        PYGAN_UNROLL for (int i = 0; i < kSums; ++i) {
+          left[i] = a_slices[turn][p][ty + i * kSide];
+          right[i] = b_slices[turn][p][tx + i * kSide];
+        }
+        PYGAN_UNROLL for (int i = 0; i < kSums; ++i) {
+          PYGAN_UNROLL for (int j = 0; j < kSums; ++j) sums[i][j] =
+              fma(left[i], right[j], sums[i][j]);
+        }
+      }
+    }
+    PYGAN_UNROLL for (int i = 0; i < kSums; ++i) {
+      if (row + ty + i * kSide >= a.lines) return;
+      T* const line = c + row_offset(row + ty + i * kSide) + column + tx;
+      PYGAN_UNROLL for (int j = 0; j < kSums; ++j) {
+        if (column + tx + j * kSide < b.lines) line[j * kSide] = sums[i][j];
+      }
     }
   }
-}
+};
 
 // Rows of a dense C
 struct DenseRows {

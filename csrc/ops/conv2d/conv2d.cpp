@@ -4,6 +4,7 @@
 
 #include "core/autograd.h"
 #include "core/error.h"
+#include "gemm/precision.h"
 #include "ops/ops.h"
 
 namespace pygan {
@@ -67,6 +68,8 @@ gemm::Conv geometry(const Conv& c, const Shape& x, const Pair& kernel, const Sha
           c.groups};
 }
 
+bool use_tf32() { return gemm::precision() == gemm::Precision::high; }
+
 double conv_flops(const Shape& y, const Shape& w) {
   return 2.0 * static_cast<double>(y.size()) * static_cast<double>(w[0] * w[1] * w[2]);
 }
@@ -120,7 +123,7 @@ struct Conv2d final : ConvOp {
     Array y = Array::empty({x.dim(0), h, v, w.dim(3)}, x.dtype(), x.device());
     const gemm::Conv g = geometry(conv, x.shape(), {w.dim(0), w.dim(1)}, y.shape());
     kernel<Conv2dKernel>(x.device())(
-        {g, x.data(), w.data(), y.mutable_data(), x.dtype() == DType::f64});
+        {g, x.data(), w.data(), y.mutable_data(), x.dtype() == DType::f64, use_tf32()});
     return {y};
   }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout,
@@ -150,7 +153,7 @@ struct ConvTranspose2d final : ConvOp {
                            y.dtype(), y.device());
     const gemm::Conv g = geometry(conv, x.shape(), {w.dim(0), w.dim(1)}, y.shape());
     kernel<ConvTranspose2dKernel>(y.device())(
-        {g, y.data(), w.data(), x.mutable_data(), y.dtype() == DType::f64});
+        {g, y.data(), w.data(), x.mutable_data(), y.dtype() == DType::f64, use_tf32()});
     return {x};
   }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout,
@@ -194,7 +197,7 @@ struct Conv2dWeightGrad final : ConvOp {
     Array w = Array::empty({kh, kw, x.dim(3) / conv.groups, y.dim(3)}, x.dtype(), x.device());
     const gemm::Conv g = geometry(conv, x.shape(), kernel_size, y.shape());
     kernel<Conv2dWeightGradKernel>(x.device())(
-        {g, x.data(), y.data(), w.mutable_data(), x.dtype() == DType::f64});
+        {g, x.data(), y.data(), w.mutable_data(), x.dtype() == DType::f64, use_tf32()});
     return {w};
   }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout,

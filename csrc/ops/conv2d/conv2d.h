@@ -26,6 +26,7 @@ struct ConvArgs {
   const void* b;        // conv2d: w, conv_transpose2d: w, conv2d_weight_grad: y
   void* out;  // conv2d: y, conv_transpose2d: x, conv2d_weight_grad: w; every element is written
   bool f64;
+  bool tf32;  // float32 may be rounded to TF32 on devices (gemm/precision.h)
 };
 
 using ConvFn = void (*)(const ConvArgs&);

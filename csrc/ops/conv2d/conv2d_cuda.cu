@@ -9,6 +9,7 @@
 // with C, O the channels of one group.
 #include <algorithm>
 
+#include "gemm/tf32_tile_cuda.h"
 #include "gemm/tile_cuda.h"
 #include "ops/conv2d/conv2d.h"
 
@@ -50,10 +51,10 @@ struct Patches {
     const int64_t channel = take_digit(k, channels), s = take_digit(k, taps_w);
     return {k * tap_h, s * tap_w, channel};
   }
-  PYGAN_DEVICE T element(const Origin<T>& origin, const Tap& tap) const {
+  PYGAN_DEVICE const T* element(const Origin<T>& origin, const Tap& tap) const {
     const int64_t h = origin.h + tap.h, w = origin.w + tap.w;
-    if (h < 0 || h >= image_h || w < 0 || w >= image_w) return T(0);
-    return origin.image[(h * image_w + w) * pixel + tap.channel];
+    if (h < 0 || h >= image_h || w < 0 || w >= image_w) return nullptr;
+    return origin.image + (h * image_w + w) * pixel + tap.channel;
   }
 };
 
@@ -67,7 +68,7 @@ struct PatchRows {
   int64_t lines;
   PYGAN_DEVICE Line line(int64_t i) const { return patches.origin(i); }
   PYGAN_DEVICE Depth depth(int64_t k) const { return patches.tap(k); }
-  PYGAN_DEVICE T at(const Line& l, const Depth& d) const { return patches.element(l, d); }
+  PYGAN_DEVICE const T* at(const Line& l, const Depth& d) const { return patches.element(l, d); }
 };
 
 // Patches as columns of A: K runs over the patches
@@ -80,7 +81,7 @@ struct PatchColumns {
   int64_t lines;
   PYGAN_DEVICE Line line(int64_t i) const { return patches.tap(i); }
   PYGAN_DEVICE Depth depth(int64_t k) const { return patches.origin(k); }
-  PYGAN_DEVICE T at(const Line& l, const Depth& d) const { return patches.element(d, l); }
+  PYGAN_DEVICE const T* at(const Line& l, const Depth& d) const { return patches.element(d, l); }
 };
 
 // What conv2d reads of x for group g
@@ -92,7 +93,7 @@ PYGAN_DEVICE inline Patches<T> forward_patches(const Conv& c, const T* x, int64_
 }
 
 // One block: a tile of y of one group.
-template <class T>
+template <class Tile, class T = typename Tile::T>
 PYGAN_KERNEL void __launch_bounds__(kTileThreads)
     conv2d(Conv c, const T* x /* (N, in_h, in_w, in_c) */,
            const T* w /* (kernel_h, kernel_w, in_c / groups, out_c) */,
@@ -105,13 +106,11 @@ PYGAN_KERNEL void __launch_bounds__(kTileThreads)
   const int64_t g = number;
   const PatchRows<T> left{forward_patches(c, x, g), pixels};
   const DenseView<T, false> right{w + g * channels, channels, 1, c.out_c};
-  T sums[kTileSums][kTileSums];
-  multiply_tile(left, right, row, column, 0, k, sums);
-  store_tile(sums, row, column, pixels, channels, DenseRows{c.out_c}, y + g * channels);
+  Tile::product(left, right, row, column, 0, k, DenseRows{c.out_c}, y + g * channels);
 }
 
 // One block: a tile of dw of one group, over one part of the pixels.
-template <class T>
+template <class Tile, class T = typename Tile::T>
 PYGAN_KERNEL void __launch_bounds__(kTileThreads)
     weight_grad(Conv c, int64_t part_pixels, const T* x /* (N, in_h, in_w, in_c) */,
                 const T* dy /* (N, out_h, out_w, out_c) */,
@@ -124,11 +123,9 @@ PYGAN_KERNEL void __launch_bounds__(kTileThreads)
   const int64_t g = take_digit(number, c.groups), part = number;
   const PatchColumns<T> left{forward_patches(c, x, g), taps};
   const DenseView<T, false> right{dy + g * channels, channels, 1, c.out_c};
-  T sums[kTileSums][kTileSums];
-  multiply_tile(left, right, row, column, part * part_pixels,
-                least(pixels, (part + 1) * part_pixels), sums);
-  store_tile(sums, row, column, taps, channels, DenseRows{c.out_c},
-             dw + part * taps * c.out_c + g * channels);
+  Tile::product(left, right, row, column, part * part_pixels,
+                least(pixels, (part + 1) * part_pixels), DenseRows{c.out_c},
+                dw + part * taps * c.out_c + g * channels);
 }
 
 // ---- conv_transpose2d by phases ----------------------------------------------------------------------
@@ -181,7 +178,7 @@ struct PhaseWeights {
     const int64_t tap = (h.first_tap + k * h.tap_step) * kernel_w + w.first_tap + s * w.tap_step;
     return tap * lines * out_c + o;
   }
-  PYGAN_DEVICE T at(Line l, Depth d) const { return l[d]; }
+  PYGAN_DEVICE const T* at(Line l, Depth d) const { return l + d; }
 };
 
 // Row (n, u, v) of a phase is pixel (u stride_h + phase_h, v stride_w + phase_w) of image n.
@@ -197,7 +194,7 @@ struct PhaseRows {
 
 // One block: a tile of one phase of x of one group. All phases have as many blocks as the first, which
 // is the largest; what a smaller one does not need leaves at once.
-template <class T>
+template <class Tile, class T = typename Tile::T>
 PYGAN_KERNEL void __launch_bounds__(kTileThreads)
     conv_transpose2d(Conv c, Axis axis_h, Axis axis_w, int64_t phases_h, int64_t phases_w,
                      int64_t row_tiles, const T* y /* (N, out_h, out_w, out_c) */,
@@ -217,21 +214,20 @@ PYGAN_KERNEL void __launch_bounds__(kTileThreads)
                           pixels};
   const PhaseWeights<T> right{w + g * y_channels, x_channels, c.kernel_w, c.out_c,
                               y_channels,         ph,         pw};
-  T sums[kTileSums][kTileSums];
-  multiply_tile(left, right, row, column, 0, ph.taps * pw.taps * y_channels, sums);
-  store_tile(sums, row, column, pixels, x_channels,
-             PhaseRows{c, ph.extent, pw.extent, phase_h, phase_w}, x + g * x_channels);
+  Tile::product(left, right, row, column, 0, ph.taps * pw.taps * y_channels,
+                PhaseRows{c, ph.extent, pw.extent, phase_h, phase_w}, x + g * x_channels);
 }
 
 // ---- launches --------------------------------------------------------------------------------------
 
-template <class T>
+template <class Tile>
 void run_conv2d(const ConvArgs& a) {
+  using T = typename Tile::T;
   const Conv& c = a.geometry;
   const int64_t pixels = c.batch * c.out_h * c.out_w;
   if (pixels * c.out_c == 0) return;
   const int64_t tiles = c.groups * ceil_div(pixels, kTile) * ceil_div(c.out_c / c.groups, kTile);
-  launch(conv2d<T>, {tile_blocks("conv2d", tiles), kTileThreads}, c, static_cast<const T*>(a.a),
+  launch(conv2d<Tile>, {tile_blocks("conv2d", tiles), kTileThreads}, c, static_cast<const T*>(a.a),
          static_cast<const T*>(a.b), static_cast<T*>(a.out));
 }
 
@@ -239,8 +235,9 @@ int64_t greatest_common_divisor(int64_t a, int64_t b) {
   return b == 0 ? a : greatest_common_divisor(b, a % b);
 }
 
-template <class T>
+template <class Tile>
 void run_conv_transpose2d(const ConvArgs& a) {
+  using T = typename Tile::T;
   const Conv& c = a.geometry;
   if (c.batch * c.in_h * c.in_w * c.in_c == 0) return;
   const Axis h{c.in_h,  c.kernel_h,   c.stride_h,
@@ -251,30 +248,45 @@ void run_conv_transpose2d(const ConvArgs& a) {
   const int64_t row_tiles = ceil_div(pixels, kTile);
   const int64_t tiles =
       c.groups * phases(h) * phases(w) * row_tiles * ceil_div(c.in_c / c.groups, kTile);
-  launch(conv_transpose2d<T>, {tile_blocks("conv_transpose2d", tiles), kTileThreads}, c, h, w,
+  launch(conv_transpose2d<Tile>, {tile_blocks("conv_transpose2d", tiles), kTileThreads}, c, h, w,
          phases(h), phases(w), row_tiles, static_cast<const T*>(a.a), static_cast<const T*>(a.b),
          static_cast<T*>(a.out));
 }
 
-template <class T>
+template <class Tile>
 void run_weight_grad(const ConvArgs& a) {
+  using T = typename Tile::T;
   const Conv& c = a.geometry;
   const int64_t taps = c.kernel_h * c.kernel_w * (c.in_c / c.groups);
   if (taps * c.out_c == 0) return;
   const int64_t tiles = c.groups * ceil_div(taps, kTile) * ceil_div(c.out_c / c.groups, kTile);
   const SplitK split = split_k(tiles, c.batch * c.out_h * c.out_w);
   with_split_k(split, static_cast<T*>(a.out), taps * c.out_c, [&](T* parts) {
-    launch(weight_grad<T>, {tile_blocks("conv2d_weight_grad", tiles * split.splits), kTileThreads},
-           c, split.depth, static_cast<const T*>(a.a), static_cast<const T*>(a.b), parts);
+    launch(weight_grad<Tile>,
+           {tile_blocks("conv2d_weight_grad", tiles * split.splits), kTileThreads}, c, split.depth,
+           static_cast<const T*>(a.a), static_cast<const T*>(a.b), parts);
   });
 }
 
+template <class T>
+void conv2d_of(const ConvArgs& a) {
+  by_precision<T>(a.tf32, [&](auto tile) { run_conv2d<decltype(tile)>(a); });
+}
+template <class T>
+void conv_transpose2d_of(const ConvArgs& a) {
+  by_precision<T>(a.tf32, [&](auto tile) { run_conv_transpose2d<decltype(tile)>(a); });
+}
+template <class T>
+void weight_grad_of(const ConvArgs& a) {
+  by_precision<T>(a.tf32, [&](auto tile) { run_weight_grad<decltype(tile)>(a); });
+}
+
 const RegisterDeviceKernel<Conv2dKernel> conv2d_device{
-    [](const ConvArgs& a) { PYGAN_BY_FLOAT(a.f64, run_conv2d, a); }};
+    [](const ConvArgs& a) { PYGAN_BY_FLOAT(a.f64, conv2d_of, a); }};
 const RegisterDeviceKernel<ConvTranspose2dKernel> conv_transpose2d_device{
-    [](const ConvArgs& a) { PYGAN_BY_FLOAT(a.f64, run_conv_transpose2d, a); }};
+    [](const ConvArgs& a) { PYGAN_BY_FLOAT(a.f64, conv_transpose2d_of, a); }};
 const RegisterDeviceKernel<Conv2dWeightGradKernel> conv2d_weight_grad_device{
-    [](const ConvArgs& a) { PYGAN_BY_FLOAT(a.f64, run_weight_grad, a); }};
+    [](const ConvArgs& a) { PYGAN_BY_FLOAT(a.f64, weight_grad_of, a); }};
 
 }  // namespace
 }  // namespace pygan::PYGAN_BACKEND

@@ -3,6 +3,7 @@
 #include "core/autograd.h"
 #include "core/error.h"
 #include "gemm/gemm.h"
+#include "gemm/precision.h"
 #include "ops/ops.h"
 
 namespace pygan {
@@ -104,6 +105,7 @@ struct Matmul final : Op {
     g.b = b.data();
     g.y = y.mutable_data();
     g.f64 = a.dtype() == DType::f64;
+    g.tf32 = gemm::precision() == gemm::Precision::high;
     if (y.size() > 0) kernel<MatmulKernel>(a.device())(g);
     return {y};
   }

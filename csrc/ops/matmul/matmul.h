@@ -21,6 +21,7 @@ struct MatmulArgs {
   const void* b;
   void* y;  // (batch, m, n)
   bool f64;
+  bool tf32;  // float32 may be rounded to TF32 on devices (gemm/precision.h)
 };
 
 struct MatmulKernel {
