@@ -48,8 +48,10 @@ PYGAN_PHILOX T dropped(float u, float p, T x, T scale) {
 // The number that item j of a permutation is sorted by
 PYGAN_PHILOX uint64_t sort_key(Key key, int64_t j) {
   const Philox bits = words(key, j / 2);
-  const int low = j % 2 * 2;
-  return bits.word[low] | uint64_t{bits.word[low + 1]} << 32;
+  const bool second = j % 2 != 0;
+  const uint32_t low = second ? bits.word[2] : bits.word[0];
+  const uint32_t high = second ? bits.word[3] : bits.word[1];
+  return low | uint64_t{high} << 32;
 }
 
 }  // namespace
