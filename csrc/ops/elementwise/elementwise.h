@@ -1,5 +1,5 @@
 // Arithmetic on each element, with NumPy's broadcasting. One kernel a family, one small functor a
-// member (elementwise_cpu.cpp).
+// member (functors.h).
 //
 //   unary           y                      dx
 //   neg             -x                     -dy

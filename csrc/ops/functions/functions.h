@@ -1,5 +1,5 @@
 // Functions of each element: exponentials, sines, powers, activations. One kernel, one small functor
-// a member (functions_cpu.cpp).
+// a member (functors.h).
 //
 //   op              y                              dx
 //   exp             e^x                            dy y
