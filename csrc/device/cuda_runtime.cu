@@ -217,8 +217,6 @@ void trim() {
   check(cudaMemPoolTrimTo(usable().pool, 0), "giving memory back");
 }
 
-int kernel_architecture() { return usable().architecture; }
-
 DeviceFacts facts() {
   const Runtime& r = usable();
   DeviceFacts f;
@@ -296,6 +294,8 @@ void check(cudaError_t error, const char* what) {
   }
   throw DeviceFault(text);
 }
+
+int kernel_architecture() { return usable().architecture; }
 
 cudaStream_t stream() {
   Runtime& r = usable();
