@@ -67,9 +67,9 @@ def test_unwritten_memory_is_reported_where_a_kernel_reads_it() -> None:
         with pytest.raises(pg.EmulatorError) as error:
             pg.ops.relu(x)
         assert re.fullmatch(
-            r"relu of float32 \(40,\) on emu: leaky_relu_cuda\.cu:\d+: kernel forward<float>: read of memory that nobody has "
-            r"written yet: thread \(0,0,0\) of block \(0,0,0\) reads 4 bytes at "
-            r"leaky_relu_cuda\.cu:\d+, byte 0 of global block \d+ \(160 bytes.*\)",
+            r"relu of float32 \(40,\) on emu: leaky_relu_cuda\.cu:\d+: kernel forward<float>: "
+            r"read of memory that nobody has written yet: thread \(0,0,0\) of block \(0,0,0\) "
+            r"reads 4 bytes at leaky_relu_cuda\.cu:\d+, byte 0 of global block \d+ \(160 bytes.*\)",
             str(error.value),
         )
         for written in (pg.zeros((40,), device="emu"), some(40), some(40) + 1.0):
