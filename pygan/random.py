@@ -5,11 +5,13 @@ A stream is (seed, name); draw k of it is a pure function of (seed, name, k), by
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from pygan import _core, ops
 from pygan._core import Tensor
 from pygan.errors import ConfigError
+from pygan.recording import renewed
 
 __all__ = ["Stream", "stream_id"]
 
@@ -50,9 +52,15 @@ class Stream:
         """The next draw's key, int64 (3,): seed, stream id, draw number. It draws on `device`."""
         if self.draw >= 2**32:
             raise ConfigError(f"random stream {self.name!r} is used up after 2^32 draws")
-        k = _core.tensor([self.seed, self._id, self.draw], "int64", device)
+        return renewed(self._next(device), partial(self._next, device), self._back)
+
+    def _next(self, device: str) -> Tensor:
+        key = _core.tensor([self.seed, self._id, self.draw], "int64", device)
         self.draw += 1
-        return k
+        return key
+
+    def _back(self) -> None:
+        self.draw -= 1
 
     def uniform(
         self, shape: int | Sequence[int], dtype: Any = "float32", device: str = "cpu"

@@ -2,6 +2,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/recording.h"
 
 namespace pygan::bindings {
 namespace {
@@ -116,6 +117,8 @@ Array alias_in(const py::array& a) {
 }
 
 py::array view_out(const Array& a) {
+  if (Recording* r = active_recording())
+    r->break_off("the value of " + a.str() + " was read within the step");
   const Array host = to_host(a);
   py::capsule owner(new Array(host), [](void* p) { delete static_cast<Array*>(p); });
   py::array view(numpy_dtype(a.dtype()).cast<py::dtype>(),

@@ -60,6 +60,7 @@ void bind_interop(py::module_& m);
 void bind_autograd(py::module_& m);
 void bind_ops(py::module_& m);
 void bind_runtime(py::module_& m);
+void bind_recording(py::module_& m);
 void bind_user_op(py::module_& m);
 void bind_emulator(py::module_& m);
 void bind_arguments(py::module_& m);

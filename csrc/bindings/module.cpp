@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, m) {
   bind_user_op(m);
   bind_runtime(m);
   bind_emulator(m);
+  bind_recording(m);
   bind_arguments(m);
 }

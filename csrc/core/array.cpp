@@ -4,6 +4,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/recording.h"
 
 namespace pygan {
 
@@ -90,6 +91,11 @@ bool Shape::operator==(const Shape& o) const {
          std::memcmp(d_, o.d_, sizeof(int64_t) * static_cast<size_t>(rank_)) == 0;
 }
 
+uint64_t next_storage_id() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
 Storage::~Storage() {
   if (release)
     release();
@@ -129,6 +135,7 @@ Array Array::zeros(const Shape& shape, DType dtype, Device device) {
   Array a = empty(shape, dtype, device);
   const uint8_t zero = 0;
   device_api(device).fill(a.mutable_data(), &zero, 1, static_cast<size_t>(a.bytes()));
+  if (Recording* r = active_recording()) r->constant(a);
   return a;
 }
 
@@ -154,6 +161,7 @@ Array Array::full(const Shape& shape, double value, DType dtype, Device device) 
       fill(static_cast<uint8_t>(value != 0));
       break;
   }
+  if (Recording* r = active_recording()) r->constant(a);
   return a;
 }
 
@@ -190,6 +198,17 @@ Array Array::reshape(const Shape& shape) const {
                      shape.str() + " has " + std::to_string(shape.size()));
   Array a = *this;
   a.shape_ = shape;
+  return a;
+}
+
+Array Array::view(int64_t offset, const Shape& shape) const {
+  Array a = *this;
+  a.offset_ += offset;
+  a.shape_ = shape;
+  a.size_ = shape.size();
+  if (a.offset_ < 0 || static_cast<size_t>(a.offset_ + a.bytes()) > storage_->bytes)
+    throw ShapeError("view: " + shape.str() + " at byte " + std::to_string(a.offset_) +
+                     " does not lie within " + std::to_string(storage_->bytes) + " bytes");
   return a;
 }
 

@@ -52,6 +52,8 @@ class Shape {
   int rank_ = 0;
 };
 
+uint64_t next_storage_id();
+
 // A block of device memory, or somebody else's memory kept alive by `owner`.
 struct Storage {
   void* data = nullptr;
@@ -59,7 +61,8 @@ struct Storage {
   Device device = Device::cpu;
   bool read_only = false;
   std::atomic<uint64_t> version{0};
-  std::function<void()> release;  // of borrowed memory; empty: returns to the allocator
+  const uint64_t id = next_storage_id();  // never used again
+  std::function<void()> release;          // of borrowed memory; empty: returns to the allocator
   ~Storage();
 };
 
@@ -100,6 +103,9 @@ class Array {
 
   Array reshape(const Shape&) const;             // alias; ShapeError when sizes differ
   Array rows(int64_t begin, int64_t end) const;  // alias of [begin, end) of the leading axis
+  // The elements from `offset` bytes after the first on, as another shape; they must lie within
+  // the storage.
+  Array view(int64_t offset, const Shape& shape) const;
   Array as_spec() const { return spec(shape_, dtype_, device_); }
   std::string str() const;  // "float32 (2, 3) on cpu"
 

@@ -7,6 +7,7 @@
 #include "core/autograd.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/recording.h"
 
 namespace pygan {
 
@@ -84,6 +85,10 @@ Arrays run(const Op& op, const Arrays& in) {
   }
 }
 
+void record(const Op& op, const Arrays& in, const Arrays& out) {
+  if (Recording* r = active_recording()) r->call(op.shared_from_this(), in, out);
+}
+
 }  // namespace
 
 const char* running_op() { return op_name; }
@@ -95,12 +100,14 @@ Arrays evaluate(const Op& op, const Arrays& in) {
   if (!sink) {
     Arrays out = run(op, in);
     if (checking_finite()) check_finite(op, out, "made a non-finite value: its output");
+    record(op, in, out);
     return out;
   }
   const auto start = std::chrono::steady_clock::now();
   Arrays out = run(op, in);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   if (checking_finite()) check_finite(op, out, "made a non-finite value: its output");
+  record(op, in, out);
   TraceEvent e;
   e.op = op.name();
   e.parent = running_vjp();

@@ -5,6 +5,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "core/recording.h"
 
 namespace pygan {
 namespace {
@@ -75,22 +76,50 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
   return u;
 }
 
+// Lists of arrays as one, and back: how a recorded step keeps an update's arguments.
+using Lists = std::vector<Arrays>;
+void record(const Lists& lists, void (*run)(const Lists&)) {
+  Recording* const r = active_recording();
+  if (!r) return;
+  Arrays all;
+  std::vector<size_t> sizes;
+  for (const Arrays& list : lists) {
+    sizes.push_back(list.size());
+    all.insert(all.end(), list.begin(), list.end());
+  }
+  r->update(
+      [sizes, run](const Arrays& a) {
+        Lists again;
+        auto from = a.begin();
+        for (const size_t n : sizes) {
+          again.emplace_back(from, from + static_cast<std::ptrdiff_t>(n));
+          from += static_cast<std::ptrdiff_t>(n);
+        }
+        run(again);
+      },
+      all);
+}
+
 }  // namespace
 
 namespace optim {
 
 void adam(const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v, const Array& hyper) {
+  record({p, g, m, v, {hyper}}, [](const Lists& l) { adam(l[0], l[1], l[2], l[3], l[4][0]); });
   const Update u = cut("adam_", {&p, &g, &m, &v}, hyper, 8);
   if (!p.empty()) kernel<AdamKernel>(p[0].device())(u.args);
 }
 
 void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& hyper) {
+  record({p, g, momentum, {hyper}}, [](const Lists& l) { sgd(l[0], l[1], l[2], l[3][0]); });
   const Update u = cut("sgd_", {&p, &g, &momentum}, hyper, 4);
   if (!p.empty()) kernel<SgdKernel>(p[0].device())(u.args);
 }
 
 void rmsprop(const Arrays& p, const Arrays& g, const Arrays& v, const Arrays& momentum,
              const Arrays& average, const Array& hyper) {
+  record({p, g, v, momentum, average, {hyper}},
+         [](const Lists& l) { rmsprop(l[0], l[1], l[2], l[3], l[4], l[5][0]); });
   const Arrays* m = momentum.empty() ? nullptr : &momentum;
   const Arrays* a = average.empty() ? nullptr : &average;
   const Update u = cut("rmsprop_", {&p, &g, m, &v, a}, hyper, 5);
@@ -98,16 +127,19 @@ void rmsprop(const Arrays& p, const Arrays& g, const Arrays& v, const Arrays& mo
 }
 
 void ema(const Arrays& average, const Arrays& p, const Array& hyper) {
+  record({average, p, {hyper}}, [](const Lists& l) { ema(l[0], l[1], l[2][0]); });
   const Update u = cut("ema_", {&average, &p}, hyper, 1);
   if (!p.empty()) kernel<EmaKernel>(p[0].device())(u.args);
 }
 
 void clip(const Arrays& p, const Array& hyper) {
+  record({p, {hyper}}, [](const Lists& l) { clip(l[0], l[1][0]); });
   const Update u = cut("clip_", {&p}, hyper, 2);
   if (!p.empty()) kernel<ClipUpdateKernel>(p[0].device())(u.args);
 }
 
 bool all_finite(const Arrays& arrays) {
+  if (Recording* r = active_recording()) r->check(arrays);
   // one launch for each device and dtype
   for (const Device device : {Device::cpu, Device::emu, Device::cuda})
     for (const DType dtype : {DType::f32, DType::f64}) {
@@ -129,6 +161,7 @@ void assign(Array x, const Array& value) {
   if (x.dtype() != value.dtype())
     throw_dtype("assign_",
                 "cannot assign " + value.str() + " to " + x.str() + ": convert with astype");
+  record({{x, value}}, [](const Lists& l) { assign(l[0][0], l[0][1]); });
   copy_bytes(x.mutable_data(), x.device(), value.data(), value.device(),
              static_cast<size_t>(x.bytes()));
   x.bump_version();

@@ -27,6 +27,7 @@ import numpy as np
 import pygan as pg
 from pygan._core import Tensor
 from pygan.errors import ConfigError, DTypeError
+from pygan.recording import changed
 
 __all__ = ["Buffer", "Module", "Parameter", "Sequential"]
 
@@ -209,7 +210,9 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Training mode for the whole tree: batch norm uses the statistics of the batch."""
         for module in self.modules():
-            module.training = mode
+            if module.training != mode:
+                module.training = mode
+                changed()
         return self
 
     def eval(self) -> Self:
@@ -220,6 +223,7 @@ class Module:
         """Freezes (False) or unfreezes all parameters. Frozen ones cost no gradient work."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
+        changed()
         return self
 
     def zero_grad(self) -> None:
@@ -248,6 +252,7 @@ class Module:
                 tensor.set_(pg.tensor(tensor.detach(), device=target))
             elif not to_device and tensor.dtype != dtype and tensor.dtype in _FLOATS:
                 tensor.set_(tensor.detach().astype(dtype))
+        changed()
         return self
 
     # ---------------------------------------------------------------- text

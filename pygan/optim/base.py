@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,13 @@ import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
 from pygan.errors import ConfigError, DTypeError
+from pygan.recording import changed, renewed
 
 __all__ = [
     "Optimizer",
     "Params",
     "clip_",
+    "hyper",
     "hyper_array",
     "load_into",
     "named",
@@ -72,6 +74,11 @@ def hyper_array(*values: float) -> Tensor:
     return pg.tensor(np.array(values, np.float64))
 
 
+def hyper(make: Callable[[], Sequence[float]]) -> Tensor:
+    """What an update reads beside its tensors; a recorded step makes it anew at each replay."""
+    return renewed(hyper_array(*make()), lambda: hyper_array(*make()), lambda: None)
+
+
 def zeros_like(tensors: Iterable[Tensor]) -> list[Tensor]:
     return [pg.full(t.shape, 0.0, t.dtype, device=t.device) for t in tensors]
 
@@ -88,7 +95,7 @@ def clip_(params: Iterable[Tensor], low: float, high: float) -> None:
         raise ConfigError(f"clip_: needs finite low <= high, got {low!r} and {high!r}")
     if not isinstance(params, Iterable):
         raise ConfigError(f"clip_: params must be a list of tensors, got {params!r}")
-    _core.clip_(list(params), hyper_array(low, high))
+    _core.clip_(list(params), hyper(lambda: (low, high)))
 
 
 def load_into(who: str, own: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -175,4 +182,5 @@ class Optimizer:
         """
         own = self.state_dict()
         load_into(type(self).__name__, own, state)
+        changed()  # Adam's steps may be grouped in another way now
         self.lr = float(own["lr"].numpy()[0])

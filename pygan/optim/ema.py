@@ -12,7 +12,7 @@ import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
 from pygan.nn.module import Buffer, Module
-from pygan.optim.base import Params, hyper_array, load_into, named, number
+from pygan.optim.base import Params, hyper, load_into, named, number
 
 __all__ = ["EMA"]
 
@@ -74,7 +74,7 @@ class EMA:
         """Moves the averages towards the present values, and copies counters and constants."""
         t = self.updates
         decay = min(self.decay, (1 + t) / (10 + t)) if self.warmup else self.decay
-        _core.ema_(self.averages, self._params, hyper_array(decay))
+        _core.ema_(self.averages, self._params, hyper(lambda: (decay,)))
         for own, live in self._counters:
             own.assign_(live)
         self.updates += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
 from pygan.errors import ConfigError
-from pygan.optim.base import Optimizer, Params, hyper_array, number, power, zeros_like
+from pygan.recording import renewed
+from pygan.optim.base import Optimizer, Params, hyper, hyper_array, number, power, zeros_like
 
 __all__ = ["SGD", "Adam"]
 
@@ -58,7 +60,7 @@ class SGD(Optimizer):
                 [self.params[i] for i, _ in todo],
                 [grad for _, grad in todo],
                 [self._momenta[i] for i, _ in todo],
-                hyper_array(self.lr, self.momentum, self.weight_decay, float(self.nesterov)),
+                hyper(lambda: (self.lr, self.momentum, self.weight_decay, float(self.nesterov))),
             )
 
     def _state(self) -> dict[str, Tensor]:
@@ -114,25 +116,30 @@ class Adam(Optimizer):
         groups: dict[int, list[tuple[int, Tensor]]] = {}
         for i, grad in self._with_grad():
             groups.setdefault(int(self._steps[i]) + 1, []).append((i, grad))
-        beta1, beta2 = self.betas
-        for t, group in groups.items():
+        for group in groups.values():
+            which = [i for i, _ in group]
+            numbers = renewed(
+                self._age(which), partial(self._age, which), partial(self._rejuvenate, which)
+            )
             _core.adam_(
                 [self.params[i] for i, _ in group],
                 [grad for _, grad in group],
                 [self._m[i] for i, _ in group],
                 [self._v[i] for i, _ in group],
-                hyper_array(
-                    self.lr,
-                    beta1,
-                    beta2,
-                    self.eps,
-                    self.weight_decay,
-                    1.0 - power(beta1, t),
-                    1.0 - power(beta2, t),
-                    0.0,
-                ),
+                numbers,
             )
-            self._steps[[i for i, _ in group]] = t
+
+    def _age(self, which: list[int]) -> Tensor:
+        """Counts a step of these parameters; the kernel's numbers for it."""
+        t = int(self._steps[which[0]]) + 1
+        self._steps[which] = t
+        beta1, beta2 = self.betas
+        corrections = (1.0 - power(beta1, t), 1.0 - power(beta2, t), 0.0)
+        return hyper_array(self.lr, beta1, beta2, self.eps, self.weight_decay, *corrections)
+
+    def _rejuvenate(self, which: list[int]) -> None:
+        """Takes back one `_age`."""
+        self._steps[which] -= 1
 
     def _state(self) -> dict[str, Tensor]:
         state = {f"m/{name}": m for name, m in zip(self.names, self._m, strict=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pygan import _core
 from pygan._core import Tensor
 from pygan.errors import ConfigError
-from pygan.optim.base import Optimizer, Params, hyper_array, number, zeros_like
+from pygan.optim.base import Optimizer, Params, hyper, number, zeros_like
 
 __all__ = ["RMSProp"]
 
@@ -67,7 +67,7 @@ class RMSProp(Optimizer):
                 [self._v[i] for i, _ in todo],
                 [self._momenta[i] for i, _ in todo] if self.momentum else [],
                 [self._averages[i] for i, _ in todo] if self.centered else [],
-                hyper_array(self.lr, self.alpha, self.eps, self.weight_decay, self.momentum),
+                hyper(lambda: (self.lr, self.alpha, self.eps, self.weight_decay, self.momentum)),
             )
 
     def _state(self) -> dict[str, Tensor]:

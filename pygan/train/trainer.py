@@ -27,6 +27,7 @@ from pygan.metrics import FeatureNetwork
 from pygan.nn import Module, ReferenceSequential
 from pygan.optim import EMA
 from pygan.random import Stream
+from pygan.recording import Recorder
 from pygan.train import checkpoint, state
 from pygan.train.batches import Batches
 from pygan.train.loop import Intervals, train
@@ -68,6 +69,8 @@ class Trainer:
         latent: length of a latent vector; None: ``G.latent``.
         features: a `pygan.metrics.FeatureNetwork`, or its file, that scores are taken with; None:
             the one that comes with pygan for the embedded images, none for others.
+        record: updates are recorded once and replayed (`pygan.recording`): the same bits, sooner.
+            False runs every update through Python, so that a debugger or a print sees it.
         run_dir: a directory, new or empty, for metrics.jsonl, samples, checkpoints and report.html;
             None writes nothing.
         log_every, score_every, sample_every, checkpoint_every: steps between lines, scores,
@@ -90,6 +93,7 @@ class Trainer:
         ema_decay: float = 0.999,
         latent: int | None = None,
         features: FeatureNetwork | str | Path | None = None,
+        record: bool = True,
         run_dir: str | Path | None = None,
         log_every: int = 10,
         score_every: int = 1000,
@@ -124,6 +128,7 @@ class Trainer:
         self.streams = {name: Stream(seed, name) for name in ("trainer.latent", "trainer.alpha")}
         self.config: dict[str, Any] | None = None  # of the recipe, where one made this trainer
         self.fingerprint = _fingerprint(self.data)
+        self.steps = Recorder(record)
         self.scores = _scores(self.data, features)
         self.intervals = Intervals(log_every, score_every, sample_every, checkpoint_every)
         self.run: RunDirectory | None = None if run_dir is None else _fresh(Path(run_dir))
@@ -156,7 +161,7 @@ class Trainer:
             loss_d = self.discriminator_step(i)
         with _Draws(self):
             z = self._latents(self.streams["trainer.latent"], self.batch_size)
-            loss_g = generator_update(self.game, self.G, self.D, self.opt_g, z)
+            loss_g = generator_update(self.game, self.G, self.D, self.opt_g, z, self.steps)
             self.ema.update()
         self.step += 1
         self.losses = (loss_d, loss_g)
@@ -168,7 +173,9 @@ class Trainer:
             real = self._batch(self.order.next())
             z = self._latents(self.streams["trainer.latent"], self.batch_size)
             penalties = self._due(self.step * self.game.n_critic + number, real.shape)
-            return discriminator_update(self.game, self.G, self.D, self.opt_d, real, z, penalties)
+            return discriminator_update(
+                self.game, self.G, self.D, self.opt_d, real, z, penalties, self.steps
+            )
 
     def _due(self, update: int, shape: tuple[int, ...]) -> list[Due]:
         """The penalties of D's update number ``update``, from 0, each with its draws."""

@@ -23,6 +23,7 @@ from pygan.errors import NonFiniteError
 from pygan.games import Game, Penalty
 from pygan.nn import Module, pending
 from pygan.optim import Optimizer, clip_
+from pygan.recording import Recorder
 
 __all__ = ["Due", "d_loss", "discriminator_update", "g_loss", "generator_update"]
 
@@ -63,29 +64,55 @@ def discriminator_update(
     real: Tensor,
     z: Tensor,
     penalties: Sequence[Due],
+    steps: Recorder | None = None,
 ) -> float:
     """Update D's weights and statistics; the loss. Raises NonFiniteError, nothing changed then.
 
-    In a game with weight clipping the new weights are clipped at once.
+    In a game with weight clipping the new weights are clipped at once. ``steps`` records the update
+    and replays it.
     """
-    loss = _update("discriminator", D, optimizer, lambda: d_loss(game, G, D, real, z, penalties))
-    if game.d_clip is not None:
-        trained = [p for p in optimizer.params if p.requires_grad]
-        clip_(trained, -game.d_clip, game.d_clip)
-    return loss
+
+    def step(real: Tensor, z: Tensor, *flat: Tensor) -> Tensor:
+        values = iter(flat)
+        due = [(p, {name: next(values) for name in draws}) for p, draws in penalties]
+        loss = _update("discriminator", D, optimizer, lambda: d_loss(game, G, D, real, z, due))
+        if game.d_clip is not None:
+            trained = [p for p in optimizer.params if p.requires_grad]
+            clip_(trained, -game.d_clip, game.d_clip)
+        return loss
+
+    inputs = [real, z, *(t for _, draws in penalties for t in draws.values())]
+    if steps is None:
+        return float(step(*inputs).item())
+    key = ("discriminator", *((p, *draws) for p, draws in penalties))
+    return float(steps.run(key, inputs, step).item())
 
 
-def generator_update(game: Game, G: Module, D: Module, optimizer: Optimizer, z: Tensor) -> float:
+def generator_update(
+    game: Game,
+    G: Module,
+    D: Module,
+    optimizer: Optimizer,
+    z: Tensor,
+    steps: Recorder | None = None,
+) -> float:
     """Update G's weights and statistics; the loss. Raises NonFiniteError, nothing changed then.
 
-    D's weights get no gradients: only G's are asked for, so none of that work is done.
+    D's weights get no gradients: only G's are asked for, so none of that work is done. ``steps``
+    records the update and replays it.
     """
-    return _update("generator", G, optimizer, lambda: g_loss(game, G, D, z))
+
+    def step(z: Tensor) -> Tensor:
+        return _update("generator", G, optimizer, lambda: g_loss(game, G, D, z))
+
+    if steps is None:
+        return float(step(z).item())
+    return float(steps.run("generator", [z], step).item())
 
 
 def _update(
     name: str, network: Module, optimizer: Optimizer, loss_of: Callable[[], Tensor]
-) -> float:
+) -> Tensor:
     trained = [p for p in optimizer.params if p.requires_grad]
     with pending.transaction() as values:
         loss = loss_of()
@@ -99,7 +126,7 @@ def _update(
     values.commit()
     optimizer.step()
     optimizer.zero_grad()
-    return float(loss.item())
+    return loss.detach()
 
 
 def _diagnosis(

@@ -1,0 +1,143 @@
+"""Recorded steps: an update is run eagerly once, written down, and from then on replayed.
+
+A replay makes the same calls of kernels in the same order on the same memory, so it gives the
+eager step's bits; it builds no graph and runs no Python::
+
+    steps = Recorder()
+    loss = steps.run("D", [real, z], lambda real, z: update(real, z))
+
+What varies from call to call must come in as an input: the tensors that `run` is given, and what
+the step itself declares by `renewed` (random keys, learning rates). Weights and statistics are read
+and written in place.
+
+A step that reads a value, or that makes a tensor from the host's data, cannot be replayed: it stays
+eager, and `Recorder.why` says why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pygan import _core
+from pygan._core import Tensor
+
+__all__ = ["Recorder", "changed", "renewed"]
+
+#: An eager step: its result, and whether all that it computed was finite is its own affair.
+Step = Callable[..., Tensor]
+#: Makes the next value of a declared input; the other function takes that back.
+Renew = Callable[[], Tensor]
+Undo = Callable[[], None]
+
+
+class _Active(threading.local):
+    sources: list[tuple[Renew, Undo]] | None = None
+    recording: Any = None
+
+
+_active = _Active()
+_changes = 0
+
+
+def changed() -> None:
+    """Modes, dtypes or devices of modules have changed: what was recorded before is forgotten."""
+    global _changes
+    _changes += 1
+
+
+def renewed(value: Tensor, renew: Renew, undo: Undo) -> Tensor:
+    """Declares ``value``, made by the host, as an input that ``renew()`` makes anew at each replay.
+
+    ``undo()`` takes back one ``renew()``, of a step that turned out not to be finite.
+    """
+    if _active.recording is not None:
+        _active.recording.input(value)
+        _active.sources.append((renew, undo))
+    return value
+
+
+@dataclass
+class _Recorded:
+    """One step: None of a recording means that it cannot be replayed."""
+
+    recording: Any
+    sources: list[tuple[Renew, Undo]] = field(default_factory=list)
+
+
+class Recorder:
+    """Steps by key. ``enabled=False`` runs everything eagerly."""
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.why: dict[Hashable, str] = {}  # steps that stay eager, and why
+        self.replays = 0
+        self._steps: dict[Hashable, _Recorded | None] = {}
+        self._seen = _changes
+
+    def run(self, key: Hashable, inputs: Sequence[Tensor], step: Step) -> Tensor:
+        """``step(*inputs)``: eager the first time, recorded the second, then replayed.
+
+        ``step`` must check its results by one `_core.all_finite` before it writes anything that
+        lasts, and raise where they are not finite. A replay that is not finite there writes nothing
+        and hands over to ``step``, which raises with a diagnosis.
+        """
+        if not self.enabled:
+            return step(*inputs)
+        if self._seen != _changes:
+            self._seen = _changes
+            self._steps.clear()
+            self.why.clear()
+        key = (key, *((t.shape, str(t.dtype), t.device) for t in inputs))
+        if key not in self._steps:
+            self._steps[key] = None  # the first run is eager: layers may set themselves up in it
+            return step(*inputs)
+        if key in self.why:
+            return step(*inputs)
+        recorded = self._steps[key]
+        if recorded is None:
+            return self._record(key, inputs, step)
+        result = self._replay(recorded, inputs)
+        return step(*inputs) if result is None else result
+
+    def _record(self, key: Hashable, inputs: Sequence[Tensor], step: Step) -> Tensor:
+        recorded = _Recorded(_core.Recording())
+        recorded.recording.begin(list(inputs))
+        _active.recording, _active.sources = recorded.recording, recorded.sources
+        try:
+            result = step(*inputs)
+        except BaseException:
+            recorded.recording.abandon()
+            raise
+        finally:
+            _active.recording = _active.sources = None
+        recorded.recording.end([result])
+        if recorded.recording.ready:
+            self._steps[key] = recorded
+        else:
+            self.why[key] = recorded.recording.broken
+        return result
+
+    def _replay(self, recorded: _Recorded, inputs: Sequence[Tensor]) -> Tensor | None:
+        """The result, or None where it is not finite: nothing has changed then."""
+        recording, sources = recorded.recording, recorded.sources
+        early = recording.inputs_before_check - len(inputs)
+        made = [renew() for renew, _ in sources[:early]]
+        try:
+            finite = recording.start([*inputs, *made])
+        except BaseException:
+            _undo(sources[:early])
+            raise
+        if not finite:
+            _undo(sources[:early])
+            return None
+        (result,) = recording.finish([renew() for renew, _ in sources[early:]])
+        self.replays += 1
+        return result
+
+
+def _undo(sources: list[tuple[Renew, Undo]]) -> None:
+    for _, undo in reversed(sources):
+        undo()
