@@ -52,7 +52,7 @@ class Stream:
         """The next draw's key, int64 (3,): seed, stream id, draw number. It draws on `device`."""
         if self.draw >= 2**32:
             raise ConfigError(f"random stream {self.name!r} is used up after 2^32 draws")
-        return renewed(self._next(device), partial(self._next, device), self._back)
+        return renewed(partial(self._next, device), self._back)
 
     def _next(self, device: str) -> Tensor:
         key = _core.tensor([self.seed, self._id, self.draw], "int64", device)

@@ -17,14 +17,15 @@ eager, and `Recorder.why` says why.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from pygan import _core
 from pygan._core import Tensor
 
-__all__ = ["Recorder", "changed", "renewed"]
+__all__ = ["Recorder", "changed", "renewed", "unrecorded"]
 
 #: An eager step: its result, and whether all that it computed was finite is its own affair.
 Step = Callable[..., Tensor]
@@ -48,15 +49,35 @@ def changed() -> None:
     _changes += 1
 
 
-def renewed(value: Tensor, renew: Renew, undo: Undo) -> Tensor:
-    """Declares ``value``, made by the host, as an input that ``renew()`` makes anew at each replay.
+def _nothing() -> None:
+    pass
+
+
+def renewed(renew: Renew, undo: Undo = _nothing) -> Tensor:
+    """``renew()``: a tensor that the host makes, and makes anew at each replay of this step.
 
     ``undo()`` takes back one ``renew()``, of a step that turned out not to be finite.
     """
+    with unrecorded():  # renew may read values
+        value = renew()
     if _active.recording is not None:
         _active.recording.input(value)
         _active.sources.append((renew, undo))
     return value
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """What happens within is not recorded: a look at values that every step finds the same."""
+    recording = _active.recording
+    if recording is None:
+        yield
+        return
+    recording.pause()
+    try:
+        yield
+    finally:
+        recording.resume()
 
 
 @dataclass

@@ -21,6 +21,8 @@ void bind_recording(py::module_& m) {
       .def("input", [](Recording& r, const Tensor& t) { r.input(t.array()); })
       .def("end", [](Recording& r, const Tensors& outputs) { r.end(arrays(outputs)); })
       .def("abandon", &Recording::abandon)
+      .def("pause", &Recording::pause)
+      .def("resume", &Recording::resume)
       .def("start",
            [](Recording& r, const Tensors& inputs) {
              const Arrays in = arrays(inputs);

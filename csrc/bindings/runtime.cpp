@@ -50,6 +50,10 @@ void bind_updates(py::module_& m) {
       "hyper float64 (5,): lr, alpha, eps, weight_decay, momentum. An empty list of momenta: no "
       "momentum; of averages: not centred.");
   m.def(
+      "increment_",
+      [](const Tensor& t, int64_t by) { released([&] { optim::increment(t.array(), by); }); },
+      py::arg("counter"), py::arg("by") = 1, "Adds to the last element of an int64 tensor, in place.");
+  m.def(
       "clip_",
       [](const Tensors& p, const Tensor& hyper) {
         released([&] { optim::clip(arrays(p), hyper.array()); });

@@ -32,6 +32,14 @@ void Recording::abandon() {
   break_off("the step failed");
 }
 
+void Recording::pause() {
+  if (active == this) active = nullptr;
+}
+
+void Recording::resume() {
+  if (!ended_) active = this;
+}
+
 void Recording::break_off(const std::string& why) {
   if (broken_.empty()) broken_ = why;
 }

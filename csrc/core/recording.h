@@ -35,6 +35,8 @@ class Recording {
   void input(const Array& a);  // one more, new at each replay from here on
   void end(const Arrays& outputs);
   void abandon();  // the step has failed
+  void pause();    // what follows is the host's affair, until resume()
+  void resume();
   void call(const std::shared_ptr<const Op>& op, const Arrays& in, const Arrays& out);
   void update(Update run, const Arrays& in);
   void check(const Arrays& in);

@@ -23,6 +23,9 @@ const RegisterKernel<ClipUpdateKernel> clip_cpu{
 const RegisterKernel<FiniteKernel> finite_cpu{
     Device::cpu, [](const FiniteArgs& a) { return PYGAN_DISPATCH(all_finite)(a); }};
 
+const RegisterKernel<IncrementKernel> increment_cpu{Device::cpu,
+                                                    [](const IncrementArgs& a) { *a.x += a.by; }};
+
 constexpr int64_t kChunk =
     1 << 14;  // elements: a task's share, enough to pay for handing it to a thread
 
@@ -153,6 +156,15 @@ bool all_finite(const Arrays& arrays) {
         return false;
     }
   return true;
+}
+
+void increment(Array x, int64_t by) {
+  if (x.dtype() != DType::i64 || x.size() == 0)
+    throw_dtype("increment_", "a counter is int64, got " + x.str());
+  if (Recording* r = active_recording())
+    r->update([by](const Arrays& a) { increment(a[0], by); }, {x});
+  kernel<IncrementKernel>(x.device())({.x = x.mutable_ptr<int64_t>() + x.size() - 1, .by = by});
+  x.bump_version();
 }
 
 void assign(Array x, const Array& value) {

@@ -85,6 +85,15 @@ struct FiniteKernel {
   using Fn = bool (*)(const FiniteArgs&);
 };
 
+struct IncrementArgs {
+  int64_t* x;  // (): the counter
+  int64_t by;
+};
+struct IncrementKernel {
+  static constexpr const char* name = "increment_";
+  using Fn = void (*)(const IncrementArgs&);
+};
+
 namespace optim {
 
 // hyper (8,) float64: lr, beta1, beta2, eps, weight_decay, c1 = 1 - beta1^t, c2 = 1 - beta2^t,
@@ -101,6 +110,8 @@ void ema(const Arrays& average, const Arrays& p, const Array& hyper);
 // hyper (2,) float64: low, high
 void clip(const Arrays& p, const Array& hyper);
 bool all_finite(const Arrays& arrays);
+// The last element of x, int64, grows: a counter, or the draw number of a random key.
+void increment(Array x, int64_t by);
 // x <- value, bit for bit, from whatever device; the storage's version grows
 void assign(Array x, const Array& value);
 

@@ -87,11 +87,7 @@ class BatchNorm(Module):
                 (self.running_var, var * (count / (count - 1))),
             ):
                 pending.write(buffer, pending.read(buffer) * (1.0 - m) + new * m)
-        batches = int(pending.read(self.num_batches_tracked).item()) + 1
-        pending.write(
-            self.num_batches_tracked,
-            pg.tensor(np.array(batches, np.int64), device=self.num_batches_tracked.device),
-        )
+        pending.increment(self.num_batches_tracked)
 
     def extra_repr(self) -> str:
         text = f"{self.features}"

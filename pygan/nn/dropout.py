@@ -10,6 +10,7 @@ from pygan.errors import ConfigError
 from pygan.nn import init, pending
 from pygan.nn.module import Buffer, Module
 from pygan.random import stream_id
+from pygan.recording import renewed
 
 __all__ = ["Dropout"]
 
@@ -53,10 +54,11 @@ class Dropout(Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0.0:
             return x
-        now = pending.read(self.key).numpy()
-        # The recorded op keeps its key for the backward pass; the buffer moves on.
-        y = pg.ops.dropout(x, pg.tensor(now, device=x.device), self.p)
-        pending.write(self.key, pg.tensor(now + np.array([0, 0, 1]), device=self.key.device))
+        drawn = np.array([0, 0, pending.counted(self.key)])
+        # The op keeps a key of its own for the backward pass; the buffer moves on.
+        key = renewed(lambda: pg.tensor(self.key.numpy() + drawn, device=x.device))
+        y = pg.ops.dropout(x, key, self.p)
+        pending.increment(self.key)
         return y
 
     def extra_repr(self) -> str:

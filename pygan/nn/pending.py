@@ -24,9 +24,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pygan import _core
 from pygan._core import Tensor
 
-__all__ = ["PendingValues", "current", "read", "transaction", "write"]
+__all__ = ["PendingValues", "counted", "current", "increment", "read", "transaction", "write"]
 
 
 class PendingValues:
@@ -37,6 +38,7 @@ class PendingValues:
         # By identity: tensors compare elementwise. The buffer beside the value keeps it alive, so
         # that its id stays its own.
         self._values: dict[int, tuple[Tensor, Tensor]] = {}
+        self._counts: dict[int, tuple[Tensor, int]] = {}
 
     def read(self, buffer: Tensor) -> Tensor:
         """The value that `buffer` will have after a commit."""
@@ -48,6 +50,16 @@ class PendingValues:
         """Replaces the pending value of `buffer`."""
         self._values[id(buffer)] = (buffer, value)
 
+    def increment(self, counter: Tensor, by: int) -> None:
+        """Adds to what the last element of `counter`, int64, will be counted up by."""
+        before = self._counts.get(id(counter), (counter, 0))[1]
+        self._counts[id(counter)] = (counter, before + by)
+
+    def counted(self, counter: Tensor) -> int:
+        """What `counter` will be counted up by."""
+        before = self._outer.counted(counter) if self._outer is not None else 0
+        return before + self._counts.get(id(counter), (counter, 0))[1]
+
     def commit(self) -> None:
         """Writes all values to their buffers (or to the outer transaction) and forgets them."""
         for buffer, value in self._values.values():
@@ -55,11 +67,17 @@ class PendingValues:
                 buffer.assign_(value)
             else:
                 self._outer.write(buffer, value)
+        for counter, by in self._counts.values():
+            if self._outer is None:
+                _core.increment_(counter, by)
+            else:
+                self._outer.increment(counter, by)
         self.drop()
 
     def drop(self) -> None:
         """Forgets all values."""
         self._values.clear()
+        self._counts.clear()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return iter(list(self._values.values()))
@@ -102,3 +120,16 @@ def write(buffer: Tensor, value: Tensor) -> None:
         buffer.assign_(value)
     else:
         _state.current.write(buffer, value)
+
+
+def increment(counter: Tensor, by: int = 1) -> None:
+    """Counts the last element of `counter`, int64, up: pending within a transaction."""
+    if _state.current is None:
+        _core.increment_(counter, by)
+    else:
+        _state.current.increment(counter, by)
+
+
+def counted(counter: Tensor) -> int:
+    """What is pending of `increment`."""
+    return _state.current.counted(counter) if _state.current is not None else 0

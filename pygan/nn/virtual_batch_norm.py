@@ -25,6 +25,7 @@ from pygan.errors import ConfigError, ShapeError
 from pygan.nn import init
 from pygan.nn.checks import whole
 from pygan.nn.module import Buffer, Module, Parameter, Sequential
+from pygan.recording import unrecorded
 
 __all__ = ["ReferenceBatchNorm", "ReferenceSequential", "VirtualBatchNorm"]
 
@@ -129,7 +130,8 @@ class ReferenceSequential(Sequential):
     @property
     def needs_reference(self) -> bool:
         """Whether a reference batch must be set before the network can run."""
-        return self.reference_set is not None and int(self.reference_set.item()) == 0
+        with unrecorded():
+            return self.reference_set is not None and int(self.reference_set.item()) == 0
 
     def set_reference(self, batch: Any) -> Self:
         """Takes over the values of ``batch``, a tensor or array of the reference's shape.

@@ -76,7 +76,7 @@ def hyper_array(*values: float) -> Tensor:
 
 def hyper(make: Callable[[], Sequence[float]]) -> Tensor:
     """What an update reads beside its tensors; a recorded step makes it anew at each replay."""
-    return renewed(hyper_array(*make()), lambda: hyper_array(*make()), lambda: None)
+    return renewed(lambda: hyper_array(*make()))
 
 
 def zeros_like(tensors: Iterable[Tensor]) -> list[Tensor]:

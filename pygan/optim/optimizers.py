@@ -12,8 +12,8 @@ import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
 from pygan.errors import ConfigError
-from pygan.recording import renewed
 from pygan.optim.base import Optimizer, Params, hyper, hyper_array, number, power, zeros_like
+from pygan.recording import renewed
 
 __all__ = ["SGD", "Adam"]
 
@@ -118,9 +118,7 @@ class Adam(Optimizer):
             groups.setdefault(int(self._steps[i]) + 1, []).append((i, grad))
         for group in groups.values():
             which = [i for i, _ in group]
-            numbers = renewed(
-                self._age(which), partial(self._age, which), partial(self._rejuvenate, which)
-            )
+            numbers = renewed(partial(self._age, which), partial(self._rejuvenate, which))
             _core.adam_(
                 [self.params[i] for i, _ in group],
                 [grad for _, grad in group],
