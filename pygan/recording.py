@@ -44,7 +44,7 @@ _changes = 0
 
 
 def changed() -> None:
-    """Modes, dtypes or devices of modules have changed: what was recorded before is forgotten."""
+    """What was recorded before is forgotten. Modules call it where an attribute is set."""
     global _changes
     _changes += 1
 

@@ -223,3 +223,40 @@ def test_replays_are_traced_and_hold_no_memory() -> None:
     for _ in range(3):
         made.train_step()
     assert pg._core.memory_stats()["live_bytes"] == live
+
+
+def test_a_changed_attribute_of_a_module_is_seen() -> None:
+    class Scaled(pg.nn.Module):
+        def __init__(self) -> None:
+            self.inner = pg.nn.Linear(2, 1)
+            self.factor = 1.0
+
+        def forward(self, x: pg.Tensor) -> pg.Tensor:
+            return self.inner(x) * self.factor
+
+    def made(record: bool) -> pg.Trainer:
+        G = pg.models.MLPGenerator(2, latent=2, width=8, depth=1)
+        D = Scaled()
+        pg.nn.init.he_(D, seed=0, name="d", last="inner")
+        return pg.Trainer(G, D, data=pg.data.ring(100), batch_size=8, record=record)
+
+    eager, replayed = made(False), made(True)
+    for step in range(8):
+        for t in (eager, replayed):
+            if step in (4, 5):
+                t.D.factor = 0.5 * step
+        assert eager.train_step() == replayed.train_step(), step
+    assert replayed.steps.replays > 0
+
+
+def test_the_switch_of_the_command_line(tmp_path, monkeypatch) -> None:
+    from pygan.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    small = ["--steps", "6", "--set", "score_every=6", "--set", "generator.width=8"]
+    digests = []
+    for extra in ([], ["--no-record"]):
+        assert main(["train", "ring", *small, *extra]) == 0
+        run = sorted((tmp_path / "runs").iterdir())[-1]
+        digests.append(sorted((run / "checkpoints").iterdir())[-1].read_bytes())
+    assert digests[0] == digests[1]

@@ -140,6 +140,11 @@ def _add_train(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="safetensors file of a feature network for fd, precision and recall "
         "(see pygan.metrics.features)",
     )
+    train.add_argument(
+        "--no-record",
+        action="store_true",
+        help="run every update through Python: for debuggers and prints; the same bits, slower",
+    )
     train.add_argument("--device", help="cpu, cuda or emu (default: cpu)")
     train.add_argument("--steps", metavar="N", help="number of steps; same as --set steps=N")
     train.add_argument("--seed", metavar="N", help="decides every random number (default: 0)")

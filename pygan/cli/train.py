@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = "default" if arguments.recipe is None else arguments.recipe
         out = Path("runs" if arguments.out is None else arguments.out)
         current = runs.start(recipe, settings, out=out, name=arguments.name)
+    current.trainer.steps.enabled = not arguments.no_record
     _introduce(current)
     first = current.trainer.step
     try:

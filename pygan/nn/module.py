@@ -205,14 +205,21 @@ class Module:
             t.assign_(state[name])
         return self
 
+    # ---------------------------------------------------------------- attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A changed setting (a rate, a mode, a layer) makes recorded steps out of date."""
+        old = self.__dict__.get(name, self)
+        super().__setattr__(name, value)
+        if old is not value:
+            changed()
+
     # ---------------------------------------------------------------- modes, dtype, device
 
     def train(self, mode: bool = True) -> Self:
         """Training mode for the whole tree: batch norm uses the statistics of the batch."""
         for module in self.modules():
-            if module.training != mode:
-                module.training = mode
-                changed()
+            module.training = mode
         return self
 
     def eval(self) -> Self:

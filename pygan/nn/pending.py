@@ -83,7 +83,7 @@ class PendingValues:
         return iter(list(self._values.values()))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._values) + len(self._counts)
 
 
 class _State(threading.local):
