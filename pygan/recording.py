@@ -124,7 +124,7 @@ class Recorder:
         return step(*inputs) if result is None else result
 
     def _record(self, key: Hashable, inputs: Sequence[Tensor], step: Step) -> Tensor:
-        recorded = _Recorded(_core.Recording())
+        recorded = _Recorded(_core.StepRecording())
         recorded.recording.begin(list(inputs))
         _active.recording, _active.sources = recorded.recording, recorded.sources
         try:

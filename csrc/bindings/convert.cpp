@@ -117,7 +117,7 @@ Array alias_in(const py::array& a) {
 }
 
 py::array view_out(const Array& a) {
-  if (Recording* r = active_recording())
+  if (StepRecording* r = active_recording())
     r->break_off("the value of " + a.str() + " was read within the step");
   const Array host = to_host(a);
   py::capsule owner(new Array(host), [](void* p) { delete static_cast<Array*>(p); });

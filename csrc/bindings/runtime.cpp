@@ -52,7 +52,8 @@ void bind_updates(py::module_& m) {
   m.def(
       "increment_",
       [](const Tensor& t, int64_t by) { released([&] { optim::increment(t.array(), by); }); },
-      py::arg("counter"), py::arg("by") = 1, "Adds to the last element of an int64 tensor, in place.");
+      py::arg("counter"), py::arg("by") = 1,
+      "Adds to the last element of an int64 tensor, in place.");
   m.def(
       "clip_",
       [](const Tensors& p, const Tensor& hyper) {

@@ -135,7 +135,7 @@ Array Array::zeros(const Shape& shape, DType dtype, Device device) {
   Array a = empty(shape, dtype, device);
   const uint8_t zero = 0;
   device_api(device).fill(a.mutable_data(), &zero, 1, static_cast<size_t>(a.bytes()));
-  if (Recording* r = active_recording()) r->constant(a);
+  if (StepRecording* r = active_recording()) r->constant(a);
   return a;
 }
 
@@ -161,7 +161,7 @@ Array Array::full(const Shape& shape, double value, DType dtype, Device device) 
       fill(static_cast<uint8_t>(value != 0));
       break;
   }
-  if (Recording* r = active_recording()) r->constant(a);
+  if (StepRecording* r = active_recording()) r->constant(a);
   return a;
 }
 

@@ -86,7 +86,7 @@ Arrays run(const Op& op, const Arrays& in) {
 }
 
 void record(const Op& op, const Arrays& in, const Arrays& out) {
-  if (Recording* r = active_recording()) r->call(op.shared_from_this(), in, out);
+  if (StepRecording* r = active_recording()) r->call(op.shared_from_this(), in, out);
 }
 
 }  // namespace

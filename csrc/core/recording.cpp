@@ -9,15 +9,15 @@ namespace pygan {
 const char* running_op();
 
 namespace {
-thread_local Recording* active = nullptr;
+thread_local StepRecording* active = nullptr;
 }
 
 // What an op does inside is its own: only whole ops are recorded.
-Recording* active_recording() { return active && !*running_op() ? active : nullptr; }
+StepRecording* active_recording() { return active && !*running_op() ? active : nullptr; }
 
 // ---- recording -------------------------------------------------------------------------------------
 
-void Recording::begin(const Arrays& inputs) {
+void StepRecording::begin(const Arrays& inputs) {
   if (active) throw Error("a step is being recorded on this thread already");
   if (ended_ || !calls_.empty()) throw Error("this recording was used already");
   first_id_ = next_storage_id();
@@ -25,35 +25,35 @@ void Recording::begin(const Arrays& inputs) {
   active = this;
 }
 
-void Recording::input(const Array& a) { inputs_.push_back(add(a, false)); }
+void StepRecording::input(const Array& a) { inputs_.push_back(add(a, false)); }
 
-void Recording::abandon() {
+void StepRecording::abandon() {
   active = nullptr;
   break_off("the step failed");
 }
 
-void Recording::pause() {
+void StepRecording::pause() {
   if (active == this) active = nullptr;
 }
 
-void Recording::resume() {
+void StepRecording::resume() {
   if (!ended_) active = this;
 }
 
-void Recording::break_off(const std::string& why) {
+void StepRecording::break_off(const std::string& why) {
   if (broken_.empty()) broken_ = why;
 }
 
-int Recording::add(const Array& a, bool lasts) {
+int StepRecording::add(const Array& a, bool lasts) {
   const int slot = static_cast<int>(slots_.size());
   slots_.push_back({lasts ? a : a.as_spec(), lasts, a.data()});
   by_storage_[a.storage()->id].push_back(slot);
   return slot;
 }
 
-void Recording::constant(const Array& a) { add(a, true); }
+void StepRecording::constant(const Array& a) { add(a, true); }
 
-int Recording::slot_of(const Array& a, const char* user) {
+int StepRecording::slot_of(const Array& a, const char* user) {
   if (!a.defined()) return -1;
   if (!a.has_data()) {
     break_off(std::string(user) + " is given a shape without a value");
@@ -82,20 +82,20 @@ int Recording::slot_of(const Array& a, const char* user) {
   return calls_.back().out[0];
 }
 
-void Recording::call(const std::shared_ptr<const Op>& op, const Arrays& in, const Arrays& out) {
+void StepRecording::call(const std::shared_ptr<const Op>& op, const Arrays& in, const Arrays& out) {
   Call c{Call::Kind::op, op, {}, {}, {}, {}, 0, {}};
   for (const Array& a : in) c.in.push_back(slot_of(a, op->name()));
   for (const Array& a : out) c.out.push_back(a.has_data() ? add(a, false) : -1);
   calls_.push_back(std::move(c));
 }
 
-void Recording::update(Update run, const Arrays& in) {
+void StepRecording::update(Update run, const Arrays& in) {
   Call c{Call::Kind::update, {}, std::move(run), {}, {}, {}, 0, {}};
   for (const Array& a : in) c.in.push_back(slot_of(a, "an update in place"));
   calls_.push_back(std::move(c));
 }
 
-void Recording::check(const Arrays& in) {
+void StepRecording::check(const Arrays& in) {
   if (has_check_) break_off("it looks twice whether values are finite");
   has_check_ = true;
   Call c{Call::Kind::check, {}, {}, {}, {}, {}, 0, {}};
@@ -105,7 +105,7 @@ void Recording::check(const Arrays& in) {
   calls_.push_back(std::move(c));
 }
 
-void Recording::end(const Arrays& outputs) {
+void StepRecording::end(const Arrays& outputs) {
   active = nullptr;
   for (const Array& a : outputs) outputs_.push_back(slot_of(a, "the step's result"));
   if (!has_check_) {
@@ -134,7 +134,7 @@ void Recording::end(const Arrays& outputs) {
 
 // ---- replaying -------------------------------------------------------------------------------------
 
-void Recording::feed(const Arrays& inputs, size_t begin) {
+void StepRecording::feed(const Arrays& inputs, size_t begin) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const size_t slot = static_cast<size_t>(inputs_[begin + i]);
     const Array& expected = slots_[slot].array;
@@ -147,7 +147,7 @@ void Recording::feed(const Arrays& inputs, size_t begin) {
   }
 }
 
-void Recording::run(const Call& c) {
+void StepRecording::run(const Call& c) {
   Arrays in(c.in.size());
   for (size_t i = 0; i < in.size(); ++i)
     if (c.in[i] >= 0) in[i] = values_[static_cast<size_t>(c.in[i])];
@@ -163,7 +163,7 @@ void Recording::run(const Call& c) {
   for (const int s : c.last) values_[static_cast<size_t>(s)] = Array();
 }
 
-bool Recording::start(const Arrays& inputs) {
+bool StepRecording::start(const Arrays& inputs) {
   if (!ready()) throw Error("this step was not recorded: " + broken_);
   if (inputs.size() != before_check_)
     throw ShapeError("replay: " + std::to_string(inputs.size()) + " inputs, recorded were " +
@@ -181,7 +181,7 @@ bool Recording::start(const Arrays& inputs) {
   return false;
 }
 
-Arrays Recording::finish(const Arrays& inputs) {
+Arrays StepRecording::finish(const Arrays& inputs) {
   if (inputs.size() != inputs_.size() - before_check_)
     throw ShapeError("replay: " + std::to_string(inputs.size()) + " late inputs, recorded were " +
                      std::to_string(inputs_.size() - before_check_));

@@ -1,11 +1,11 @@
-// Recording: one eager step as a list of evaluations and writes, replayed without building a graph.
+// A step recorded as a list of evaluations and writes, replayed without building a graph.
 //
 //   slots   what flows: inputs (new at each replay), arrays that outlive the step (weights, moments,
 //           statistics: their present contents are read) and constants, and what the calls make
 //   calls   an op with its slots; or a write in place (an optimizer's, assign_); or the check that
 //           everything is finite, of which there is at most one
 //
-// While a Recording is active on a thread, evaluate() and the functions of optim/ report to it. A
+// While a StepRecording is active on a thread, evaluate() and the functions of optim/ report to it. A
 // replay makes the same calls in the same order, so it gives the same bits.
 //
 // Some steps cannot be recorded: one that reads a value (its next op may depend on it), or uses an
@@ -23,12 +23,12 @@
 
 namespace pygan {
 
-class Recording {
+class StepRecording {
  public:
   using Update = std::function<void(const Arrays&)>;
 
-  Recording() = default;
-  Recording(const Recording&) = delete;
+  StepRecording() = default;
+  StepRecording(const StepRecording&) = delete;
 
   // ---- recording: between begin and end, on one thread -------------------------------------------
   void begin(const Arrays& inputs);
@@ -88,6 +88,6 @@ class Recording {
   Arrays values_;  // of a replay, by slot
 };
 
-Recording* active_recording();  // of this thread, outside of ops; or null
+StepRecording* active_recording();  // of this thread, outside of ops; or null
 
 }  // namespace pygan

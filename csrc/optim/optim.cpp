@@ -82,7 +82,7 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
 // Lists of arrays as one, and back: how a recorded step keeps an update's arguments.
 using Lists = std::vector<Arrays>;
 void record(const Lists& lists, void (*run)(const Lists&)) {
-  Recording* const r = active_recording();
+  StepRecording* const r = active_recording();
   if (!r) return;
   Arrays all;
   std::vector<size_t> sizes;
@@ -142,7 +142,7 @@ void clip(const Arrays& p, const Array& hyper) {
 }
 
 bool all_finite(const Arrays& arrays) {
-  if (Recording* r = active_recording()) r->check(arrays);
+  if (StepRecording* r = active_recording()) r->check(arrays);
   // one launch for each device and dtype
   for (const Device device : {Device::cpu, Device::emu, Device::cuda})
     for (const DType dtype : {DType::f32, DType::f64}) {
@@ -161,7 +161,7 @@ bool all_finite(const Arrays& arrays) {
 void increment(Array x, int64_t by) {
   if (x.dtype() != DType::i64 || x.size() == 0)
     throw_dtype("increment_", "a counter is int64, got " + x.str());
-  if (Recording* r = active_recording())
+  if (StepRecording* r = active_recording())
     r->update([by](const Arrays& a) { increment(a[0], by); }, {x});
   kernel<IncrementKernel>(x.device())({.x = x.mutable_ptr<int64_t>() + x.size() - 1, .by = by});
   x.bump_version();
