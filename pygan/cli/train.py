@@ -113,6 +113,8 @@ def _conclude(current: object, first: int, seconds: float) -> None:
     where = shown(directory.path)
     steps, whole = trainer.step - first, f" ({trainer.step} in all)" if first else ""
     print(f"trained   {steps} steps in {duration(seconds)}{whole}")
+    for kind, way in trainer.penalty_ways.items():
+        print(f"penalty   {kind}: {way}")
     if scored:
         if trainer.data.unit == "points":
             from pygan.train.point_scores import in_words

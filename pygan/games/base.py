@@ -10,12 +10,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pygan import optim
 from pygan._suggest import unknown
 from pygan.errors import ConfigError
-from pygan.ops.gradient_penalty import check_penalty, gradient_penalty, penalty_draws
+from pygan.ops.gradient_penalty import (
+    check_penalty,
+    gradient_penalty,
+    output_and_penalty,
+    penalty_draws,
+    shared_samples,
+)
 
 if TYPE_CHECKING:
     from pygan import Tensor
@@ -68,11 +74,33 @@ class Penalty:
         return penalty_draws(self.kind, stream, shape, dtype, device)
 
     def __call__(
-        self, D: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, **draws: Any
+        self,
+        D: Callable[[Tensor], Tensor],
+        real: Tensor,
+        fake: Tensor,
+        report: Callable[[str], object] | None = None,
+        **draws: Any,
     ) -> Tensor:
-        """The term that an update of D with this penalty adds to its loss: a scalar."""
+        """The term that an update of D with this penalty adds to its loss: a scalar.
+
+        ``report`` is told which way it ran, as `pygan.ops.gradient_penalty` says.
+        """
         weight = self.weight * self.every
-        return gradient_penalty(D, real, fake, kind=self.kind, weight=weight, **draws)
+        return gradient_penalty(D, real, fake, self.kind, weight, report=report, **draws)
+
+    @property
+    def shares(self) -> Literal["real", "fake"] | None:
+        """The samples at which D's output comes with this penalty from one pass, if any."""
+        return shared_samples(self.kind)
+
+    def with_output(
+        self,
+        D: Callable[[Tensor], Tensor],
+        x: Tensor,
+        report: Callable[[str], object] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """D(x) for the loss, and the term: `pygan.ops.output_and_penalty` at the shared samples."""
+        return output_and_penalty(D, x, self.kind, self.weight * self.every, report=report)
 
 
 class OptimizerSpec:

@@ -6,7 +6,7 @@ dtypes raise. Each operation's NumPy reference is in pygan.reference, its contra
 
 from pygan._core import ops as _native
 from pygan._core.ops import *  # noqa: F403
-from pygan.ops.gradient_penalty import gradient_penalty
+from pygan.ops.gradient_penalty import gradient_penalty, output_and_penalty
 
-__all__ = ["gradient_penalty"]
+__all__ = ["gradient_penalty", "output_and_penalty"]
 __all__ += [name for name in vars(_native) if not name.startswith("_")]

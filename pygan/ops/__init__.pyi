@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pygan._core import Axis, DTypeLike, Shape, Tensor
 
 from .gradient_penalty import gradient_penalty as gradient_penalty
+from .gradient_penalty import output_and_penalty as output_and_penalty
 
 Pair = int | tuple[int, int]
 

@@ -212,6 +212,8 @@ def _report(trainer: Trainer, run: RunDirectory) -> None:
     summary[f"training {trainer.data.unit}"] = len(trainer.data)
     if trainer.data.skipped:
         summary["files left out"] = len(trainer.data.skipped)
+    for kind, way in trainer.penalty_ways.items():
+        summary[f"gradient penalty {kind}"] = way
     if scored:
         for key in ("modes", "high_quality", "fd", "precision", "recall", "swd"):
             if key in scored[-1]:

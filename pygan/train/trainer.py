@@ -22,7 +22,7 @@ from pygan.data import (
     permutation,
 )
 from pygan.errors import ConfigError, NonFiniteError, ShapeError
-from pygan.games import Game, NonSaturating
+from pygan.games import Game, NonSaturating, Penalty
 from pygan.metrics import FeatureNetwork
 from pygan.nn import Module, ReferenceSequential
 from pygan.optim import EMA
@@ -121,6 +121,7 @@ class Trainer:
         self._check_shapes()
         self.step = 0
         self.losses: tuple[float, float] | None = None  # of the last step: D's, G's
+        self.penalty_ways: dict[str, str] = {}  # kind -> "fused pass", or why another way ran
         self.opt_d = self.game.d_optimizer.build(_named(D))
         self.opt_g = self.game.g_optimizer.build(_named(G))
         self.ema = EMA(G, ema_decay)
@@ -174,8 +175,21 @@ class Trainer:
             z = self._latents(self.streams["trainer.latent"], self.batch_size)
             penalties = self._due(self.step * self.game.n_critic + number, real.shape)
             return discriminator_update(
-                self.game, self.G, self.D, self.opt_d, real, z, penalties, self.steps
+                self.game,
+                self.G,
+                self.D,
+                self.opt_d,
+                real,
+                z,
+                penalties,
+                self.steps,
+                self._note_way,
             )
+
+    def _note_way(self, penalty: Penalty, way: str) -> None:
+        if self.penalty_ways.get(penalty.kind) != way:
+            self.penalty_ways[penalty.kind] = way
+            _log.info("gradient penalty %s: %s", penalty.kind, way)
 
     def _due(self, update: int, shape: tuple[int, ...]) -> list[Due]:
         """The penalties of D's update number ``update``, from 0, each with its draws."""

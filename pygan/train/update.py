@@ -14,6 +14,7 @@ an argument; these functions draw nothing and count nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -31,20 +32,42 @@ __all__ = ["Due", "d_loss", "discriminator_update", "g_loss", "generator_update"
 Due = tuple[Penalty, Mapping[str, Tensor]]
 
 
+#: Told which way a penalty ran.
+Report = Callable[[Penalty, str], None]
+
+
 def d_loss(
-    game: Game, G: Module, D: Module, real: Tensor, z: Tensor, penalties: Sequence[Due]
+    game: Game,
+    G: Module,
+    D: Module,
+    real: Tensor,
+    z: Tensor,
+    penalties: Sequence[Due],
+    report: Report = lambda penalty, way: None,
 ) -> Tensor:
     """What D minimises on ``real`` (N, H, W, C) and latents ``z`` (N, latent): a scalar.
 
-    ``penalties``: those of the game that are due in this update, each with its draws.
+    ``penalties``: those of the game that are due in this update, each with its draws. One that is
+    taken at the real samples or the fakes themselves shares D's pass over them with the loss.
     """
     # The fakes are constants here, and this update is D's alone: what the forward would write into
     # G's running statistics is dropped.
     with pg.no_grad(), pending.transaction():
         fake = G(z).detach()
-    loss = game.d_loss(D(real), D(fake))
-    for penalty, draws in penalties:
-        loss = loss + penalty(D, real, fake, **draws)
+    terms: dict[int, Tensor] = {}  # of penalties that came with an output, by position
+
+    def output(samples: Tensor, name: str) -> Tensor:
+        for i, (penalty, _) in enumerate(penalties):
+            if penalty.shares == name:
+                out, terms[i] = penalty.with_output(D, samples, partial(report, penalty))
+                return out
+        return D(samples)
+
+    loss = game.d_loss(output(real, "real"), output(fake, "fake"))
+    for i, (penalty, draws) in enumerate(penalties):
+        if i not in terms:
+            terms[i] = penalty(D, real, fake, report=partial(report, penalty), **draws)
+        loss = loss + terms[i]
     return loss
 
 
@@ -65,6 +88,7 @@ def discriminator_update(
     z: Tensor,
     penalties: Sequence[Due],
     steps: Recorder | None = None,
+    report: Report = lambda penalty, way: None,
 ) -> float:
     """Update D's weights and statistics; the loss. Raises NonFiniteError, nothing changed then.
 
@@ -75,7 +99,11 @@ def discriminator_update(
     def step(real: Tensor, z: Tensor, *flat: Tensor) -> Tensor:
         values = iter(flat)
         due = [(p, {name: next(values) for name in draws}) for p, draws in penalties]
-        loss = _update("discriminator", D, optimizer, lambda: d_loss(game, G, D, real, z, due))
+
+        def loss_of() -> Tensor:
+            return d_loss(game, G, D, real, z, due, report)
+
+        loss = _update("discriminator", D, optimizer, loss_of)
         if game.d_clip is not None:
             trained = [p for p in optimizer.params if p.requires_grad]
             clip_(trained, -game.d_clip, game.d_clip)

@@ -59,14 +59,20 @@ cost: "two-sided" (n - 1)^2, "one-sided" max(0, n - 1)^2, "squared" n^2.)");
   m.def(
       "fused_penalty",
       [](const Recording& r, const Tensor& x, const Tensor& out, const std::string& cost,
-         double weight) {
+         double weight, bool share) {
         const PenaltyCost c = to_cost(cost);
-        const PenaltyResult p = released([&] { return fused_penalty(r.calls, x, out, c, weight); });
-        return py::make_tuple(p.value.defined() ? py::cast(p.value) : py::object(py::none()),
-                              p.why);
+        const PenaltyResult p =
+            released([&] { return fused_penalty(r.calls, x, out, c, weight, share); });
+        const auto or_none = [](const Tensor& t) {
+          return t.defined() ? py::cast(t) : py::object(py::none());
+        };
+        return py::make_tuple(or_none(p.value), or_none(p.out), p.why);
       },
       py::arg("recording"), py::arg("x"), py::arg("out"), py::arg("cost"), py::arg("weight"),
-      "norm_penalty of d sum(out) / dx as one op, or None and why there is no such op.");
+      py::arg("share"),
+      R"(norm_penalty of d sum(out) / dx as one op, which also gives `out` where it is shared.
+
+None, None and the reason where there is no such op.)");
 }
 
 }  // namespace pygan::bindings

@@ -30,23 +30,35 @@ Tensor filled(const Array& spec, double value) {
   return Tensor(Array::full(spec.shape(), value, spec.dtype(), spec.device()));
 }
 
-// inputs: x, what enters, saved values -> P, coefficient, g, then s of the slots that a tangent
-// meets
+// c (N) times x, whose rows are N equal blocks
+Tensor scale_samples(const Tensor& c, const Tensor& x) {
+  const Tensor blocks = ops::reshape(x, {c.size(), x.size() / c.size()});
+  return ops::reshape(ops::mul(ops::reshape(c, {c.size(), 1}), blocks), x.shape());
+}
+
+// inputs: x, what enters, saved values -> P, D(x) where it is shared, coefficient, g, and s where the
+// gradient needs it
 class FusedPenalty final : public FusedOp {
  public:
-  FusedPenalty(Program program, PenaltyCost cost, double weight)
-      : program_(std::move(program)), cost_(cost), weight_(weight) {
+  FusedPenalty(Program program, PenaltyCost cost, double weight, bool share)
+      : program_(std::move(program)), cost_(cost), weight_(weight), share_(share) {
+    const auto& calls = program_.calls;
+    const bool smooth = std::any_of(calls.begin(), calls.end(), [](const Program::Call& c) {
+      return c.op->jacobian() == Jacobian::general;
+    });
+    const int64_t samples = program_.slots[0].spec.dim(0);
+    scale_s_ = share && !smooth && program_.slots[at(program_.out)].spec.size() == samples;
     s_output_.resize(program_.slots.size(), -1);
     int next = kFirstS;
-    for (const Program::Call& c : program_.calls)
-      if (c.op->jacobian() != Jacobian::constant)
+    for (const Program::Call& c : calls)
+      if (c.op->jacobian() != Jacobian::constant || (scale_s_ && something_enters(c)))
         for (const int slot : c.out) s_output_[at(slot)] = next++;
     outputs_ = at(next);
   }
 
   const char* name() const override { return "gradient_penalty"; }
   Saves saves() const override { return {kAll, kAll}; }
-  uint32_t differentiable_outputs() const override { return 0b1; }
+  uint32_t differentiable_outputs() const override { return share_ ? 0b11 : 0b01; }
   double flops(const Arrays&, const Arrays&) const override { return 0; }  // its parts have them
 
   Arrays eval(const Arrays& in) const override {
@@ -66,6 +78,7 @@ class FusedPenalty final : public FusedOp {
     const Tensor g = s[0].defined() ? s[0] : filled(program_.slots[0].spec, 0);
     const auto [value, coefficient] = ops::norm_penalty(g, cost_, weight_);
     result[kValue] = value.array();
+    if (share_) result[kOut] = in[at(program_.slots[at(program_.out)].input)];
     result[kCoefficient] = coefficient.array();
     result[kG] = g.array();
     return result;
@@ -89,7 +102,7 @@ class FusedPenalty final : public FusedOp {
     }
     const Tensor& out = v[at(program_.out)];
     const Tensors g = pygan::grad({out}, {x}, {filled(out.array(), 1)}, true, true, Unused::zero);
-    return {ops::norm_penalty(g[0], cost_, weight_).first};
+    return {ops::norm_penalty(g[0], cost_, weight_).first, share_ ? out : Tensor()};
   }
 
   Tensors vjp(const Tensors& in, const Tensors& out, const Tensors& dout,
@@ -97,7 +110,13 @@ class FusedPenalty final : public FusedOp {
     if (recording()) return FusedOp::vjp(in, out, dout, needs);
     const Flags wanted = lead_to_wanted(needs), met = tangents_met(wanted);
     Tensors d(program_.slots.size());  // q of what comes from x, gradients of what enters
-    tangents(in, out, dout[kValue], wanted, met, d);
+    if (dout[kValue].defined()) tangents(in, out, dout[kValue], wanted, met, d);
+    if (dout[kOut].defined()) {
+      if (scale_s_ && !wanted[0])
+        scaled(in, out, ops::reshape(dout[kOut], {dout[kOut].size()}), wanted, d);
+      else
+        accumulate(d[at(program_.out)], dout[kOut]);
+    }
     for (auto c = program_.calls.rbegin(); c != program_.calls.rend(); ++c) {
       const Tensors q = of(d, c->out);
       if (const Flags w = of(wanted, c->in); any_defined(q) && any(w))
@@ -111,7 +130,7 @@ class FusedPenalty final : public FusedOp {
   }
 
  private:
-  enum : size_t { kValue, kCoefficient, kG, kFirstS };
+  enum : size_t { kValue, kOut, kCoefficient, kG, kFirstS };
 
   static size_t at(int i) { return static_cast<size_t>(i); }
 
@@ -176,6 +195,28 @@ class FusedPenalty final : public FusedOp {
       }
     }
     return met;
+  }
+
+  // The gradients of <dout, D(x)>, dout (N): D gives one number a sample, no sample acts on another and
+  // no activation bends, so the cotangents are those of the seed 1, scaled.
+  void scaled(const Tensors& in, const Tensors& out, const Tensor& dout, const Flags& wanted,
+              Tensors& d) const {
+    for (const Program::Call& c : program_.calls) {
+      Flags w = of(wanted, c.in);
+      for (size_t i = 0; i < w.size(); ++i) w[i] = w[i] && !c.from_x[i];
+      if (!any(w)) continue;
+      Tensors sy(c.out.size());
+      for (size_t j = 0; j < sy.size(); ++j)
+        if (const Tensor& s = out[at(s_output_[at(c.out[j])])]; s.defined())
+          sy[j] = scale_samples(dout, s);
+      if (any_defined(sy)) add_vjp(c, values(in, c.in), values(in, c.out), sy, w, d);
+    }
+  }
+
+  static bool something_enters(const Program::Call& c) {
+    for (size_t i = 0; i < c.in.size(); ++i)
+      if (c.in[i] >= 0 && !c.from_x[i]) return true;
+    return false;
   }
 
   // u forward from v dP; d += d<s+, J u> of each call
@@ -264,6 +305,7 @@ class FusedPenalty final : public FusedOp {
   Program program_;
   PenaltyCost cost_;
   double weight_;
+  bool share_, scale_s_;
   std::vector<int> s_output_;  // per slot: the output that keeps its s, or -1
   size_t outputs_ = 0;
 };
@@ -271,12 +313,12 @@ class FusedPenalty final : public FusedOp {
 }  // namespace
 
 PenaltyResult fused_penalty(const std::vector<Capture::Call>& calls, const Tensor& x,
-                            const Tensor& out, PenaltyCost cost, double weight) {
-  penalty::Captured captured = penalty::make_program(calls, x, out);
-  if (!captured.why.empty()) return {Tensor(), captured.why};
+                            const Tensor& out, PenaltyCost cost, double weight, bool share) {
+  penalty::Captured captured = penalty::make_program(calls, x, out, share);
+  if (!captured.why.empty()) return {Tensor(), Tensor(), captured.why};
   const Tensors y =
-      apply_op<FusedPenalty>(captured.inputs, std::move(captured.program), cost, weight);
-  return {y[0], ""};
+      apply_op<FusedPenalty>(captured.inputs, std::move(captured.program), cost, weight, share);
+  return {y[0], y[1], ""};
 }
 
 }  // namespace pygan

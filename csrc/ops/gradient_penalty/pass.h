@@ -16,6 +16,11 @@
 // node. Where Op::jacobian() says that f is linear in each input, one factor is replaced instead and
 // nothing is evaluated twice; where J is constant there is no term.
 //
+// Shared with a loss of the same out (R1, R2: the penalty is at the samples themselves), the forward
+// pass is one. The loss's cotangent joins q, so where that pass runs anyway it costs nothing. Where D
+// is piecewise linear and gives one number a sample, its cotangents are s scaled by one number a sample:
+// weight gradients are all that the loss adds.
+//
 // The op holds no values: x^, every tensor that enters (weights, which may have been computed), and
 // what the forward pass saved are its inputs, s its outputs. So a weight changed in place, or saved
 // values released, raise as for any op. Being recorded itself (create_graph), its vjp differentiates
@@ -35,11 +40,13 @@ namespace pygan {
 
 struct PenaltyResult {
   Tensor value;     // (), or undefined where the pass cannot be built
+  Tensor out;       // where it is shared
   std::string why;  // why not
 };
 
-// weight mean_b cost(|d sum out_b / d x_b|) of what was captured from x to out.
+// weight mean_b cost(|d sum out_b / d x_b|) of what was captured from x to out. share: the same op gives
+// out too, to the loss at the same points.
 PenaltyResult fused_penalty(const std::vector<Capture::Call>& calls, const Tensor& x,
-                            const Tensor& out, PenaltyCost cost, double weight);
+                            const Tensor& out, PenaltyCost cost, double weight, bool share);
 
 }  // namespace pygan

@@ -14,7 +14,7 @@ class Builder {
     enter(x.detach());
   }
 
-  Captured build(const Tensor& out) {
+  Captured build(const Tensor& out, bool keep_out) {
     const Edge& end = out.edge();
     if (!from_x(end))
       return refuse("D's output does not depend on its input, or not by recorded operations");
@@ -28,6 +28,7 @@ class Builder {
     program_.entering = static_cast<int>(inputs_.size());
     for (size_t k = 0; k < calls_.size(); ++k)
       if (reached[k]) keep_values(k);
+    if (keep_out) keep(slot_of(end), out.array());
     for (const Tensor& t : inputs_)
       if (t.defined() && t.device() != x_.device()) return refuse("D uses two devices");
     program_.out = slot_of(end);
@@ -143,8 +144,9 @@ class Builder {
 
 }  // namespace
 
-Captured make_program(const std::vector<Capture::Call>& calls, const Tensor& x, const Tensor& out) {
-  return Builder(calls, x).build(out);
+Captured make_program(const std::vector<Capture::Call>& calls, const Tensor& x, const Tensor& out,
+                      bool keep_out) {
+  return Builder(calls, x).build(out, keep_out);
 }
 
 }  // namespace pygan::penalty

@@ -31,6 +31,8 @@ struct Captured {
   std::string why;  // not empty: why there is no program
 };
 
-Captured make_program(const std::vector<Capture::Call>& calls, const Tensor& x, const Tensor& out);
+// keep_out: out's value is an input too.
+Captured make_program(const std::vector<Capture::Call>& calls, const Tensor& x, const Tensor& out,
+                      bool keep_out);
 
 }  // namespace pygan::penalty
