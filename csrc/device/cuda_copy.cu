@@ -24,7 +24,10 @@ class Ring {
             "pinned memory for copies");
     }
     bytes = (bytes + kAlign - 1) / kAlign * kAlign;
-    if (head_ + bytes > kRing) head_ = 0;
+    if (head_ + bytes > kRing) {  // what is left of the last lap beyond here comes first
+      while (!pieces_.empty() && pieces_.front().begin >= head_) retire();
+      head_ = 0;
+    }
     const size_t begin = head_, end = head_ + bytes;
     while (!pieces_.empty() && overlaps(pieces_.front(), begin, end)) retire();
     head_ = end;
@@ -61,7 +64,7 @@ class Ring {
 
   char* memory_ = nullptr;
   size_t head_ = 0;
-  std::deque<Piece> pieces_;  // oldest first: in the order of the ring
+  std::deque<Piece> pieces_;  // oldest first, which is the ring's order from head_ on
   Piece taken_;
   std::vector<cudaEvent_t> free_;
 };

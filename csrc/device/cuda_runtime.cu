@@ -114,6 +114,11 @@ std::string why_not() {
 Runtime& usable() {
   const std::string why = is_broken || runtime().process != getpid() ? why_not() : "";
   if (!why.empty()) throw DeviceFault(why);
+  int current = kOrdinal;
+  check(cudaGetDevice(&current), "the choice of a GPU");
+  if (current != kOrdinal)
+    throw DeviceFault("this thread's CUDA device is " + std::to_string(current) +
+                      ", pygan uses device 0: CUDA_VISIBLE_DEVICES chooses which GPU that is");
   return runtime();
 }
 
@@ -297,15 +302,7 @@ void check(cudaError_t error, const char* what) {
 
 int kernel_architecture() { return usable().architecture; }
 
-cudaStream_t stream() {
-  Runtime& r = usable();
-  int current = kOrdinal;
-  check(cudaGetDevice(&current), "the choice of a GPU");
-  if (current != kOrdinal)
-    throw DeviceFault("this thread's CUDA device is " + std::to_string(current) +
-                      ", pygan uses device 0: CUDA_VISIBLE_DEVICES chooses which GPU that is");
-  return r.stream;
-}
+cudaStream_t stream() { return usable().stream; }
 
 void allow_shared(const void* kernel, size_t bytes) {
   constexpr size_t kFree = 48 << 10;
