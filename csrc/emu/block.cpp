@@ -8,27 +8,34 @@ namespace pygan::emu {
 // ---- shared memory ---------------------------------------------------------------------------------
 
 void Arena::clear() {
+  const Unobserved fill;
+  if (kThreadSanitizer && base_) retired_.push_back(std::move(base_));
   if (!base_) {
     base_.reset(static_cast<uint8_t*>(std::aligned_alloc(kRedZone, kCapacity)));
     if (!base_) throw OutOfMemoryError("the emulator's shared memory: out of memory");
   }
   arrays_.clear();
+  allow(base_.get(), kCapacity);
   std::memset(base_.get(), kRedByte, kRedZone);
+  forbid(base_.get(), kRedZone);
   used_ = kRedZone;
 }
 
 void* Arena::add(size_t bytes, const char* name, const void* tag, Site site) {
   const size_t room = (bytes + kRedZone - 1) / kRedZone * kRedZone + kRedZone;
   if (used_ + room > kCapacity) return nullptr;
+  const Unobserved fill;
   uint8_t* const p = base_.get() + used_;
   std::memset(p, kFreshByte, bytes);
   std::memset(p + bytes, kRedByte, room - bytes);
+  forbid(p + bytes, room - bytes);
   arrays_.push_back({used_, bytes, name, tag, site});
   used_ += room;
   return p;
 }
 
 const SharedArray* Arena::overrun() const {
+  if (kAddressSanitizer) return nullptr;  // it has stopped at the access
   size_t at = 0;
   for (size_t i = 0; i <= arrays_.size(); ++i) {
     const size_t end = i < arrays_.size() ? arrays_[i].begin : used_;
@@ -98,7 +105,8 @@ void thread_main(void*) {
     fail("leaves the kernel with cp.async copies in flight, issued at " + where(t.copies[0].site));
   t.state = Thread::State::gone;
   block->left += 1;
-  t.fiber->leave();
+  order_release(block);  // the launch's end comes after it
+  t.fiber->leave(true);
 }
 
 }  // namespace
@@ -108,6 +116,10 @@ void Block::begin_launch(const Launch& l, void (*b)(void*), void* a) {
   body = b;
   argument = a;
   error.reset();
+  if (kThreadSanitizer) {
+    shared.forget_retired();
+    fibers_.clear();
+  }
   free_.clear();  // a launch that failed left threads behind
   for (const auto& f : fibers_) free_.push_back(f.get());
   count = static_cast<int>(l.block.x * l.block.y * l.block.z);
@@ -123,7 +135,7 @@ void Block::begin(int64_t n) {
            static_cast<unsigned>(rest / launch->grid.x / launch->grid.y)};
   shared.clear();
   dynamic = nullptr;
-  left = waiting = 0;
+  left = waiting = barriers = 0;
   ready.clear();
   for (int i = 0; i < count; ++i) {
     Thread& t = thread(i);
@@ -168,7 +180,12 @@ void Block::run(int i) {
   running_stack.store(t.fiber->low(), std::memory_order_relaxed);
   t.fiber->enter();
   running_stack.store(0, std::memory_order_relaxed);
-  if (t.state == Thread::State::gone) free_.push_back(t.fiber);
+  if (t.state == Thread::State::gone) {
+    if (kThreadSanitizer)
+      t.fiber->forget();
+    else
+      free_.push_back(t.fiber);
+  }
 }
 
 int ReadySet::first() const {
@@ -235,14 +252,19 @@ int barrier(Barrier kind, int predicate, Site site) {
       fail("waits at the barrier at " + where(site) + " while " + thread_name(b.first) +
            " waits at another at " + where(other));
   }
+  order_release(&b.order[b.barriers % 2]);
   b.waiting += 1;
   b.predicates += predicate != 0;
   if (b.waiting < b.count) {
     t.state = Thread::State::at_barrier;
+    const int turn = b.barriers % 2;
     b.wait();
+    order_acquire(&b.order[turn]);
     return t.barrier_result;
   }
   b.waiting = 0;
+  order_acquire(&b.order[b.barriers % 2]);
+  b.barriers += 1;
   const int result = kind == Barrier::any     ? b.predicates > 0
                      : kind == Barrier::all   ? b.predicates == b.count
                      : kind == Barrier::count ? b.predicates

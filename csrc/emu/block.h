@@ -46,6 +46,7 @@ struct Thread {
   int barrier_result = 0;
   int groups = 0;  // of cp.async, committed
   std::vector<AsyncCopy> copies;
+  char arrival, departure;  // for ThreadSanitizer, of collectives that order memory
 };
 
 struct SharedArray {
@@ -69,12 +70,14 @@ class Arena {
   size_t used() const { return used_; }
   // The array before or after which a red zone was written to, or null
   const SharedArray* overrun() const;
+  void forget_retired() { retired_.clear(); }
 
  private:
   struct Free {
     void operator()(uint8_t* p) const { std::free(p); }
   };
   std::unique_ptr<uint8_t, Free> base_;
+  std::vector<std::unique_ptr<uint8_t, Free>> retired_;  // earlier blocks', for ThreadSanitizer
   size_t used_ = 0;
   std::vector<SharedArray> arrays_;
 };
@@ -93,7 +96,11 @@ struct Block {
   Arena shared;
   void* dynamic = nullptr;
 
-  int waiting = 0;  // at the barrier
+  int waiting = 0;   // at the barrier
+  int barriers = 0;  // that all have passed
+  // For ThreadSanitizer: in turn, since a thread may come to the next barrier before another has
+  // gone on from this one.
+  char order[2];
   Barrier kind = Barrier::plain;
   int first = 0;  // who came first
   int predicates = 0;

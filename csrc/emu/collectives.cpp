@@ -123,10 +123,19 @@ uint64_t collective(Collective op, uint32_t mask, const LaneArgs& args, Site sit
   t.args = args;
   t.mask = mask;
   t.op = op;
+  const bool orders = op == Collective::sync;
+  if (orders) order_release(&t.arrival);
   if (!complete_now) {
     t.state = Thread::State::at_collective;
     b.wait();
+    if (orders) order_acquire(&t.departure);
     return t.result;
+  }
+  if (orders) {
+    for (int i = 0; i < kWarp; ++i)
+      if (mask >> i & 1) order_acquire(&b.thread(first + i).arrival);
+    for (int i = 0; i < kWarp; ++i)
+      if (mask >> i & 1) order_release(&b.thread(first + i).departure);
   }
   if (Observer* o = active_observer()) o->warp_sync(self / kWarp, mask, op, site);
   complete(op, mask, first);

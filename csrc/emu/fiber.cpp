@@ -95,6 +95,9 @@ pygan_emu_begin:
 #endif
 
 void fiber_main(Fiber* fiber) {
+#if defined(PYGAN_EMU_ASAN)
+  __sanitizer_finish_switch_fiber(nullptr, &fiber->scheduler_low_, &fiber->scheduler_bytes_);
+#endif
   fiber->entry_(fiber->argument_);
   __builtin_trap();  // an entry leaves for good
 }
@@ -108,8 +111,16 @@ void Fiber::allocate() {
   low_ = reinterpret_cast<uintptr_t>(block) + page;
 }
 
+void Fiber::forget() {
+#if defined(PYGAN_EMU_TSAN)
+  if (tool_fiber_) __tsan_destroy_fiber(tool_fiber_);
+  tool_fiber_ = nullptr;
+#endif
+}
+
 Fiber::~Fiber() {
   if (!low_) return;
+  forget();
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   munmap(reinterpret_cast<void*>(low_ - page), kStackBytes + page);
 }
@@ -118,6 +129,13 @@ void Fiber::start(Entry entry, void* argument) {
   if (!low_) allocate();
   entry_ = entry;
   argument_ = argument;
+#if defined(PYGAN_EMU_TSAN)
+  forget();
+  tool_fiber_ = __tsan_create_fiber(0);  // after all that the scheduler has done
+#elif defined(PYGAN_EMU_ASAN)
+  allow(reinterpret_cast<void*>(low_), kStackBytes);  // an earlier thread was left in mid-call
+  fake_stack_ = nullptr;
+#endif
 #ifdef PYGAN_EMU_UCONTEXT
   getcontext(&fiber_);
   fiber_.uc_stack.ss_sp = reinterpret_cast<void*>(low_);
@@ -146,18 +164,37 @@ void Fiber::start(Entry entry, void* argument) {
 }
 
 void Fiber::enter() {
+#if defined(PYGAN_EMU_TSAN)
+  tool_scheduler_ = __tsan_get_current_fiber();
+  __tsan_switch_to_fiber(tool_fiber_, 1);  // 1: orders nothing
+#elif defined(PYGAN_EMU_ASAN)
+  void* own = nullptr;
+  __sanitizer_start_switch_fiber(&own, reinterpret_cast<void*>(low_), kStackBytes);
+#endif
 #ifdef PYGAN_EMU_UCONTEXT
   swapcontext(&scheduler_, &fiber_);
 #else
   pygan_emu_switch(&scheduler_, fiber_);
 #endif
+#if defined(PYGAN_EMU_ASAN)
+  __sanitizer_finish_switch_fiber(own, nullptr, nullptr);
+#endif
 }
 
-void Fiber::leave() {
+void Fiber::leave([[maybe_unused]] bool for_good) {
+#if defined(PYGAN_EMU_TSAN)
+  __tsan_switch_to_fiber(tool_scheduler_, 1);
+#elif defined(PYGAN_EMU_ASAN)
+  __sanitizer_start_switch_fiber(for_good ? nullptr : &fake_stack_, scheduler_low_,
+                                 scheduler_bytes_);
+#endif
 #ifdef PYGAN_EMU_UCONTEXT
   swapcontext(&fiber_, &scheduler_);
 #else
   pygan_emu_switch(&fiber_, scheduler_);
+#endif
+#if defined(PYGAN_EMU_ASAN)
+  __sanitizer_finish_switch_fiber(fake_stack_, &scheduler_low_, &scheduler_bytes_);
 #endif
 }
 

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "emu/sanitizers.h"
+
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #define PYGAN_EMU_UCONTEXT 1
 #include <ucontext.h>
@@ -28,9 +30,11 @@ class Fiber {
   void start(Entry entry, void* argument);
   // Runs this fiber until it calls leave(). Called from the scheduler's stack.
   void enter();
-  // Back to the scheduler. Called on this fiber's stack. An entry never returns: it leaves.
-  void leave();
+  // Back to the scheduler. Called on this fiber's stack. An entry never returns: it leaves, for the
+  // last time with `for_good`.
+  void leave(bool for_good = false);
 
+  void forget();                          // what ThreadSanitizer knows of it: its thread is gone
   uintptr_t low() const { return low_; }  // of the stack
 
  private:
@@ -44,6 +48,14 @@ class Fiber {
 #else
   void* fiber_ = nullptr;  // stack pointers
   void* scheduler_ = nullptr;
+#endif
+#if defined(PYGAN_EMU_TSAN)
+  void* tool_fiber_ = nullptr;
+  void* tool_scheduler_ = nullptr;
+#elif defined(PYGAN_EMU_ASAN)
+  void* fake_stack_ = nullptr;
+  const void* scheduler_low_ = nullptr;
+  size_t scheduler_bytes_ = 0;
 #endif
 
   friend void fiber_main(Fiber*);

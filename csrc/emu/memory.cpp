@@ -11,6 +11,7 @@
 #include <shared_mutex>
 
 #include "emu/runtime.h"
+#include "emu/sanitizers.h"
 
 namespace pygan::emu {
 namespace {
@@ -62,6 +63,7 @@ std::string place(const MemoryBlock& b, const char* p) {
 
 // What was written in the block's red zones, which are repaired; "" where nothing was.
 std::string damage(const MemoryBlock& b) {
+  if (kAddressSanitizer) return "";  // it has stopped at the access
   char* const zones[2] = {const_cast<char*>(b.data) - kRedZone, const_cast<char*>(b.data) + b.size};
   std::string found;
   for (char* zone : zones) {
@@ -112,6 +114,8 @@ void* allocate(size_t bytes) {
   std::memset(memory, kCanary, kRedZone);
   std::memset(data, kUnwritten, bytes);
   std::memset(data + bytes, kCanary, kRedZone);
+  forbid(memory, kRedZone);
+  forbid(data + bytes, kRedZone);
   r.blocks[data] = {r.next_id++, data, bytes, running_op(), nullptr};
   r.stats.live_bytes = live;
   r.stats.live_blocks += 1;
@@ -119,7 +123,7 @@ void* allocate(size_t bytes) {
   return data;
 }
 
-void release(void* data, size_t) {
+void release(void* data, [[maybe_unused]] size_t bytes) {
   Registry& r = registry();
   std::string found;
   {
@@ -139,6 +143,7 @@ void release(void* data, size_t) {
       found.clear();
     }
   }
+  allow(static_cast<char*>(data) - kRedZone, bytes + 2 * kRedZone);
   std::free(static_cast<char*>(data) - kRedZone);
   if (found.empty()) return;
   std::fprintf(stderr, "pygan emu: %s; found at its release, outside of any op\n", found.c_str());

@@ -142,6 +142,7 @@ void launch(const Launch& l, void (*body)(void*), void* argument) {
     if (!block->error) block->check_red_zones();
     if (listener && !block->error) listener->block_ends();
   }
+  order_acquire(block);
   std::string what = block->error ? block->error->what() : "";
   const bool failed = block->error != nullptr;
   if (listener) {

@@ -1,4 +1,5 @@
-// planted SCHEDULE...: runs every case under each schedule and prints lines
+// planted [--only PREFIX] SCHEDULE...: runs every case (whose name begins so) under each schedule, and
+// prints lines
 // "case <tab> schedule <tab> value <tab> message", the message with \n for line ends.
 #include "planted.h"
 
@@ -25,9 +26,13 @@ std::vector<Case>& cases() {
 int main(int argc, char** argv) {
   using namespace pygan;
   emu::begin_check(true);
-  for (int i = 1; i < argc; ++i) {
+  std::string only;
+  int first = 1;
+  if (argc > 2 && std::string(argv[1]) == "--only") only = argv[2], first = 3;
+  for (int i = first; i < argc; ++i) {
     emu::set_schedule(argv[i]);
     for (const planted::Case& c : planted::cases()) {
+      if (std::string(c.name).rfind(only, 0) != 0) continue;
       std::string message;
       float value = 0;
       try {
