@@ -54,6 +54,23 @@ inline void refuse_float64(bool f64) {
   if (f64) throw DTypeError("float64 kernels are for cpu and emu: use float32 on cuda");
 }
 
+// CUDA's 64-bit atomics are for long long, which int64_t is not everywhere.
+#define PYGAN_ATOMIC(name, T, long_long)                                               \
+  __device__ inline T name(T* address, T value) {                                      \
+    return static_cast<T>(                                                             \
+        ::name(reinterpret_cast<long_long*>(address), static_cast<long_long>(value))); \
+  }
+PYGAN_ATOMIC(atomicMin, int64_t, long long)
+PYGAN_ATOMIC(atomicMax, int64_t, long long)
+PYGAN_ATOMIC(atomicAdd, int64_t, unsigned long long)
+PYGAN_ATOMIC(atomicMin, uint64_t, unsigned long long)
+PYGAN_ATOMIC(atomicMax, uint64_t, unsigned long long)
+PYGAN_ATOMIC(atomicAdd, uint64_t, unsigned long long)
+#undef PYGAN_ATOMIC
+using ::atomicAdd;  // of 32 bits
+using ::atomicMax;
+using ::atomicMin;
+
 __device__ inline float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
 __device__ inline void store4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 

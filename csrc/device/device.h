@@ -126,6 +126,7 @@ class Upload {
     copy_to_device(memory_.as<T>(), host, static_cast<size_t>(n) * sizeof(T));
   }
   const T* data() { return memory_.as<T>(); }
+  T* mutable_data() { return memory_.as<T>(); }  // for what a launch answers
 
  private:
   Scratch memory_;
