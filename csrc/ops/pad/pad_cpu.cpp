@@ -1,19 +1,13 @@
 #include "ops/pad/pad.h"
 
 #include "core/parallel.h"
+#include "ops/pad/source.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements worth a second thread
 constexpr int64_t kTile = 1 << 12;   // elements of a row that one task takes
-
-// The element of the axis that place i of the border is a copy of.
-int64_t source(const PadArgs& a, int64_t i) {
-  const int64_t last = a.n - 1;
-  if (i < 0) return a.reflect ? -i : 0;
-  return i <= last ? i : a.reflect ? 2 * last - i : last;
-}
 
 // body(outer index, first element of the row, number of them); a task owns its columns of y and x
 template <class Body>

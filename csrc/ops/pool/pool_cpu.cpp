@@ -4,6 +4,7 @@
 #include "core/parallel.h"
 #include "core/vecmath.h"
 #include "ops/pool/pool.h"
+#include "ops/pool/windows.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
@@ -11,30 +12,9 @@ namespace {
 constexpr int64_t kGrain = 1 << 14;  // elements read, worth a second thread
 constexpr int64_t kLanes = 16;       // channels that one window keeps in registers
 
-struct Range {  // [first, last)
-  int64_t first, last;
-};
-
-int64_t clamp(int64_t i, int64_t n) { return i < 0 ? 0 : i < n ? i : n; }
-
-// Pixels within the image of window i; the windows that pixel u is in. Both without dilation.
-Range pixels_of(int64_t i, int64_t kernel, int64_t stride, int64_t padding, int64_t n) {
-  const int64_t first = i * stride - padding;
-  return {clamp(first, n), clamp(first + kernel, n)};
-}
-Range windows_of(int64_t u, int64_t kernel, int64_t stride, int64_t padding, int64_t out) {
-  const int64_t past = u + padding - kernel;  // i stride > past
-  return {clamp(past < 0 ? 0 : past / stride + 1, out), clamp((u + padding) / stride + 1, out)};
-}
-
 int64_t grain(int64_t row) { return row < kGrain ? kGrain / (row > 0 ? row : 1) : 1; }
 
 // ---- averages ----------------------------------------------------------------------------------
-
-template <class T>
-T divisor(const PoolArgs& a, Range u, Range v) {
-  return T(a.count_include_pad ? a.kh * a.kw : (u.last - u.first) * (v.last - v.first));
-}
 
 // y (c) = the sum over the pixels u x v of the image x (h, w, c), over d
 template <class T>
@@ -91,17 +71,6 @@ void average_grad_all(const PoolArgs& a) {
 
 // ---- maxima ------------------------------------------------------------------------------------
 
-struct Taps {  // r or s in [first, last) lie within the image; tap 0 is at `origin`
-  int64_t first, last, origin;
-};
-
-Taps taps_of(int64_t i, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation,
-             int64_t n) {
-  const int64_t origin = i * stride - padding, room = n - origin;
-  return {clamp(origin < 0 ? (dilation - 1 - origin) / dilation : 0, kernel),
-          clamp(room > 0 ? (room + dilation - 1) / dilation : 0, kernel), origin};
-}
-
 // The first maxima of `width` channels. Places are counted in T's own width, so that both are
 // compared and chosen in the same lanes.
 template <class T>
@@ -124,7 +93,7 @@ void maxima(const PoolArgs& a, const T* x, Taps rs, Taps ss, int64_t width, T* y
       }
       for (int64_t k = 0; k < width; ++k) {
         const T v = from[k], b = best[k];
-        const Place chosen = Place(0) - Place((v > b) | ((v != v) & (b == b)));
+        const Place chosen = Place(0) - Place(exceeds(v, b));
         best[k] = vecmath::bit_cast<T>((vecmath::bits(v) & chosen) | (vecmath::bits(b) & ~chosen));
         place[k] = (static_cast<Place>(at) & chosen) | (place[k] & ~chosen);
       }
