@@ -5,6 +5,7 @@
 #include "core/isa.h"
 #include "core/parallel.h"
 #include "ops/batch_norm/column_sums.h"
+#include "ops/batch_norm/functors.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
@@ -39,8 +40,7 @@ void moments(const BatchNormArgs& a) {
     for (int64_t c = 0; c < n; ++c) s[c] += xr[c];
   });
   for (int64_t c = 0; c < a.channels; ++c) mean[c] = static_cast<T>(a.partial[c] / m);
-  // Squares of centred values: raw second moments would cancel. The rounding of the mean is taken
-  // out again by s.
+  // Squares of centred values: raw second moments would cancel.
   channel_sums<T>(a, [=](int64_t r, int64_t c0, int64_t n, T* s, T* q) {
     const T* xr = x + r * stride + c0;
     for (int64_t c = 0; c < n; ++c) {
@@ -49,11 +49,8 @@ void moments(const BatchNormArgs& a) {
       q[c] += d * d;
     }
   });
-  for (int64_t c = 0; c < a.channels; ++c) {
-    const double shift = a.partial[c] / m;
-    const double v = a.partial[a.channels + c] / m - shift * shift;
-    var[c] = static_cast<T>(v < 0 ? 0 : v);  // NaN stays NaN
-  }
+  for (int64_t c = 0; c < a.channels; ++c)
+    var[c] = variance_of<T>(a.partial[c], a.partial[a.channels + c], m);
 }
 
 template <class T>
@@ -70,13 +67,13 @@ void normalize(const BatchNormArgs& a) {
       const int64_t n = least(kChannels, channels - c0);
       for (int64_t c = 0; c < n; ++c) {
         mu[c] = mean[c0 + c];
-        scale[c] = (weight ? weight[c0 + c] : T(1)) / square_root(var[c0 + c] + eps);
+        scale[c] = scale_of(weight ? weight[c0 + c] : T(1), var[c0 + c], eps);
         shift[c] = bias ? bias[c0 + c] : T(0);
       }
       for (int64_t r = begin; r < end; ++r) {
         const T* xr = x + r * channels + c0;
         T* yr = y + r * channels + c0;
-        for (int64_t c = 0; c < n; ++c) yr[c] = (xr[c] - mu[c]) * scale[c] + shift[c];
+        for (int64_t c = 0; c < n; ++c) yr[c] = normalized(xr[c], mu[c], scale[c], shift[c]);
       }
     }
   });
@@ -101,7 +98,7 @@ void backward(const BatchNormArgs& a) {
   for (int64_t c = 0; c < channels; ++c) {
     dbias[c] = static_cast<T>(a.partial[c]);
     dweight[c] =
-        static_cast<T>(a.partial[channels + c] / static_cast<double>(square_root(var[c] + eps)));
+        static_cast<T>(a.partial[channels + c] / static_cast<double>(vecmath::sqrt(var[c] + eps)));
   }
   const T m = static_cast<T>(a.rows);
   parallel_ranges(a.rows, batch_norm_grain(a.rows, channels), [=](int64_t begin, int64_t end) {
@@ -109,7 +106,7 @@ void backward(const BatchNormArgs& a) {
     for (int64_t c0 = 0; c0 < channels; c0 += kChannels) {
       const int64_t n = least(kChannels, channels - c0);
       for (int64_t c = 0; c < n; ++c) {
-        const T rs = T(1) / square_root(var[c0 + c] + eps);
+        const T rs = scale_of(T(1), var[c0 + c], eps);
         mu[c] = mean[c0 + c];
         scale[c] = (weight ? weight[c0 + c] : T(1)) * rs;
         db[c] = dbias[c0 + c] / m;
@@ -119,7 +116,7 @@ void backward(const BatchNormArgs& a) {
         const T *xr = x + r * channels + c0, *dyr = dy + r * channels + c0;
         T* dxr = dx + r * channels + c0;
         for (int64_t c = 0; c < n; ++c)
-          dxr[c] = scale[c] * (dyr[c] - db[c] - (xr[c] - mu[c]) * dh[c]);
+          dxr[c] = normalized_grad(xr[c], dyr[c], mu[c], scale[c], db[c], dh[c]);
       }
     }
   });

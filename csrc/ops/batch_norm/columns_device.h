@@ -1,0 +1,196 @@
+// Sums over rows for each column, and passes that want numbers of a column: what the *_cuda.cu files
+// of batch_norm, group_norm and virtual_batch_norm share.
+//
+//   x (segments, rows, columns)   a segment is a batch, or one sample of it
+//
+// A block has `width` columns side by side, so that a warp reads neighbours, and `lanes` threads a
+// column, which take the rows of one chunk in turn. The cut depends on the shape only.
+//
+//   stage 1  partial (segments, chunks, sums, columns): a thread adds kRowsPerThread rows in the
+//            working precision, a tree joins the lanes
+//   stage 2  the same kernel, in double: the chunks are the rows
+#pragma once
+
+#include "core/error.h"
+#include "device/device.h"
+#include "ops/batch_norm/functors.h"
+
+namespace pygan::PYGAN_BACKEND {
+namespace {
+
+constexpr int64_t kRowsPerThread = 32;
+
+struct Columns {
+  int64_t segments, rows, columns;
+  int64_t width, lanes;          // of a block, powers of 2
+  int64_t chunk, chunks, tiles;  // rows of a chunk; chunks and tiles of columns of a segment
+};
+
+inline int64_t power_of_two(int64_t least_value, int64_t most) {
+  int64_t p = 1;
+  while (p < least_value && p < most) p *= 2;
+  return p;
+}
+inline int64_t divided(int64_t n, int64_t d) { return (n + d - 1) / d; }
+
+// chunk: rows that a thread adds; 0: all
+inline Columns columns_of(int64_t segments, int64_t rows, int64_t columns, int64_t per_thread) {
+  Columns s{};
+  s.segments = segments;
+  s.rows = rows;
+  s.columns = columns;
+  s.width = power_of_two(columns, kWarpSize);
+  const int64_t lanes = power_of_two(rows, kThreads / s.width);
+  const int64_t least_lanes = kWarpSize / s.width;  // a block is whole warps
+  s.lanes = lanes < least_lanes ? least_lanes : lanes;
+  s.chunk = per_thread > 0 ? s.lanes * per_thread : rows;
+  s.chunks = divided(rows, s.chunk);
+  s.tiles = divided(columns, s.width);
+  return s;
+}
+
+inline LaunchShape shape_of(const Columns& s) {
+  const int64_t blocks = s.segments * s.chunks * s.tiles;
+  if (blocks > 0x7fffffff)
+    throw ShapeError("statistics of (" + std::to_string(s.segments) + ", " +
+                     std::to_string(s.rows) + ", " + std::to_string(s.columns) +
+                     ") need more than 2^31 - 1 blocks: use smaller batches");
+  return {static_cast<unsigned>(blocks), static_cast<unsigned>(s.width * s.lanes)};
+}
+
+// What a thread has of x: rows first, first + lanes, ... below last
+struct Lane {
+  int64_t segment, chunk, column, lane, first, last;
+};
+PYGAN_DEVICE inline Lane lane_of(const Columns& s) {
+  const int64_t block = blockIdx.x, thread = threadIdx.x;
+  Lane at;
+  at.column = block % s.tiles * s.width + thread % s.width;
+  at.chunk = block / s.tiles % s.chunks;
+  at.segment = block / s.tiles / s.chunks;
+  at.lane = thread / s.width;
+  at.first = at.chunk * s.chunk + at.lane;
+  at.last = least((at.chunk + 1) * s.chunk, s.rows);
+  return at;
+}
+
+// term.add(segment, row, column, sum) for all rows of a chunk, then sink.put(lane, sum) once a
+// column; sum is Sum[kSums].
+template <class Sum, int kSums, class Term, class Sink>
+PYGAN_KERNEL void sum_columns(Columns s, Term term, Sink sink) {
+  PYGAN_SHARED(Sum, tree, [kSums][kThreads]);
+  const Lane at = lane_of(s);
+  Sum sum[kSums] = {};
+  if (at.column < s.columns)
+    for (int64_t row = at.first; row < at.last; row += s.lanes)
+      term.add(at.segment, row, at.column, sum);
+  const int64_t thread = threadIdx.x;
+  for (int k = 0; k < kSums; ++k) tree[k][thread] = sum[k];
+  for (int64_t half = s.lanes / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (at.lane < half)
+      for (int k = 0; k < kSums; ++k) tree[k][thread] += tree[k][thread + half * s.width];
+  }
+  if (at.lane == 0 && at.column < s.columns) {
+    for (int k = 0; k < kSums; ++k) sum[k] = tree[k][thread];
+    sink.put(at, sum);
+  }
+}
+
+// The result of stage 1, and what stage 2 adds.
+template <int kSums>
+struct Partial {
+  double* sums;  // (segments, chunks, kSums, columns)
+  int64_t chunks, columns;
+
+  template <class Sum>
+  PYGAN_DEVICE void put(const Lane& at, const Sum* sum) const {
+    double* p = sums + (at.segment * chunks + at.chunk) * kSums * columns + at.column;
+    for (int k = 0; k < kSums; ++k) p[k * columns] = static_cast<double>(sum[k]);
+  }
+  PYGAN_DEVICE void add(int64_t segment, int64_t chunk, int64_t column, double* sum) const {
+    const double* p = sums + (segment * chunks + chunk) * kSums * columns + column;
+    for (int k = 0; k < kSums; ++k) sum[k] += p[k * columns];
+  }
+};
+
+// Both stages: finish.put(lane, double sum[kSums]) once for each segment and column.
+template <class T, int kSums, class Term, class Finish>
+void sums_of(int64_t segments, int64_t rows, int64_t columns, const Term& term,
+             const Finish& finish) {
+  const Columns one = columns_of(segments, rows, columns, kRowsPerThread);
+  const Columns two = columns_of(segments, one.chunks, columns, 0);
+  Scratch memory(segments * one.chunks * kSums * columns * static_cast<int64_t>(sizeof(double)));
+  const Partial<kSums> partial{memory.as<double>(), one.chunks, columns};
+  launch(sum_columns<T, kSums, Term, Partial<kSums>>, shape_of(one), one, term, partial);
+  launch(sum_columns<double, kSums, Partial<kSums>, Finish>, shape_of(two), two, partial, finish);
+}
+
+// map.at(i, row, of) for every element i = (segment rows + row) columns + column of x, with
+// of = map.column(segment, column)
+template <class Map>
+PYGAN_KERNEL void map_columns(Columns s, Map map) {
+  const Lane at = lane_of(s);
+  if (at.column >= s.columns) return;
+  const auto of = map.column(at.segment, at.column);
+  for (int64_t row = at.first; row < at.last; row += s.lanes)
+    map.at((at.segment * s.rows + row) * s.columns + at.column, of);
+}
+template <class Map>
+void map_of(int64_t segments, int64_t rows, int64_t columns, const Map& map) {
+  const Columns s = columns_of(segments, rows, columns, kRowsPerThread);
+  launch(map_columns<Map>, shape_of(s), s, map);
+}
+
+// ---- moments -----------------------------------------------------------------------------------
+
+// mean and var (segments, columns) of x (segments, rows, columns): two passes, as squares of what is
+// not centred would cancel.
+template <class T>
+struct Values {
+  const T* x;
+  int64_t rows, columns;
+  PYGAN_DEVICE void add(int64_t segment, int64_t row, int64_t column, T* sum) const {
+    sum[0] += x[(segment * rows + row) * columns + column];
+  }
+};
+template <class T>
+struct Mean {
+  T* mean;
+  int64_t columns;
+  double count;
+  PYGAN_DEVICE void put(const Lane& at, const double* sum) const {
+    mean[at.segment * columns + at.column] = static_cast<T>(sum[0] / count);
+  }
+};
+template <class T>
+struct Centred {
+  const T *x, *mean;
+  int64_t rows, columns;
+  PYGAN_DEVICE void add(int64_t segment, int64_t row, int64_t column, T* sum) const {
+    const T d = x[(segment * rows + row) * columns + column] - mean[segment * columns + column];
+    sum[0] += d;
+    sum[1] += d * d;
+  }
+};
+template <class T>
+struct Variance {
+  T* var;
+  int64_t columns;
+  double count;
+  PYGAN_DEVICE void put(const Lane& at, const double* sum) const {
+    var[at.segment * columns + at.column] = variance_of<T>(sum[0], sum[1], count);
+  }
+};
+
+template <class T>
+void moments(const T* x, T* mean, T* var, int64_t segments, int64_t rows, int64_t columns) {
+  const double count = static_cast<double>(rows);
+  sums_of<T, 1>(segments, rows, columns, Values<T>{x, rows, columns},
+                Mean<T>{mean, columns, count});
+  sums_of<T, 2>(segments, rows, columns, Centred<T>{x, mean, rows, columns},
+                Variance<T>{var, columns, count});
+}
+
+}  // namespace
+}  // namespace pygan::PYGAN_BACKEND
