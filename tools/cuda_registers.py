@@ -1,6 +1,6 @@
 """Compile the CUDA kernels alone, without warnings, and print what each needs of a GPU.
 
-    python tools/cuda_registers.py [--arch 80 90 ...] [--json FILE] [BUILD_FOLDER]
+    python tools/cuda_registers.py [--arch 80 90 ...] [--json FILE] [--folder BUILD_FOLDER]
 
 One row a kernel: registers a thread for each architecture; then the worst of them: bytes spilled
 (stores and loads), stack bytes, static shared memory of a block, and how many blocks of 256 threads
@@ -143,7 +143,7 @@ def compile_kernels(folder: Path, architectures: list[str]) -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "registers")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "registers")
     parser.add_argument("--arch", nargs="+", default=["80", "90"], metavar="N")
     parser.add_argument("--json", type=Path, help="write the table there as well")
     options = parser.parse_args(arguments)
