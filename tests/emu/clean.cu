@@ -158,6 +158,20 @@ PLANTED(clean_turns) {
   return y[0];  // 6
 }
 
+// A tile for each block; test_checker.py stops in one of its threads with gdb.
+PYGAN_KERNEL void tiles(const float* x /* (blocks, 64) */, float* y /* (blocks, 64) */) {
+  PYGAN_SHARED(float, tile, [4][16]);
+  const unsigned i = threadIdx.x, at = 64 * blockIdx.x + i;
+  tile[i / 16][i % 16] = x[at] + static_cast<float>(100 * blockIdx.x + i);
+  __syncthreads();
+  y[at] = tile[i % 4][i / 4];  // [stop here]
+}
+PLANTED(clean_tiles) {
+  Global<float> x(3 * 64, 0.5f), y(3 * 64);
+  launch(tiles, {3, 64}, x, y);
+  return y[2 * 64 + 5];  // tile[1][1] of block 2: 217.5
+}
+
 constexpr float kTable[5] = {1.0f, 2.0f, 4.0f, 8.0f, 16.0f};
 PYGAN_KERNEL void constants(float* y /* (32) */) {
   float own[5];  // on the stack

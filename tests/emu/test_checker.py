@@ -26,12 +26,17 @@ FLAGS = ["-std=c++20", f"-I{CSRC}", f"-I{HERE}", "-O1", "-Wall", "-Wextra", "-ff
 CHECKED = ["-g1", "-fsanitize=thread", "-DPYGAN_BACKEND=backend_check", "-DPYGAN_EMU_CHECKED"]
 
 
-@pytest.fixture(scope="session")
-def planted(request: pytest.FixtureRequest) -> Path:
-    """The program, compiled anew where a source has changed."""
+def find_compiler() -> str:
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
+    return compiler
+
+
+@pytest.fixture(scope="session")
+def planted(request: pytest.FixtureRequest) -> Path:
+    """The program, compiled anew where a source has changed; its object files stay beside it."""
+    compiler = find_compiler()
     inputs = sorted([*CSRC.glob("emu/*"), *CSRC.glob("device/*"), *CSRC.glob("core/*.h")])
     digest = hashlib.sha256(" ".join([compiler, *FLAGS, *CHECKED]).encode())
     for file in [*inputs, *KERNELS, HERE / "planted.h", HERE / "planted.cpp"]:
@@ -173,6 +178,7 @@ CLEAN = {
     "clean_atomics": 192 + 191,
     "clean_in_place": 64,
     "clean_turns": 6,
+    "clean_tiles": 217.5,
     "clean_constants": 8,
     "clean_two_types": 7,
     "clean_wide": 5,
@@ -211,3 +217,34 @@ def test_a_race_shows_in_the_schedules(outcomes: dict) -> None:
     """What depends on the order of a kernel's threads differs between the schedules."""
     values = {outcomes["race_order_matters", s][1].split()[1] for s in ("forward", "reverse")}
     assert values == {"7.000000", "0.000000"}
+
+
+def test_gdb_stops_in_a_thread_and_prints_its_tile(planted: Path, tmp_path: Path) -> None:
+    """As docs/emulator.md says: thread (5,0,0) of block 2, the shared tile as an array."""
+    if shutil.which("gdb") is None:
+        pytest.skip("no gdb")
+    compiler = find_compiler()
+    objects = [file for file in planted.parent.glob("*.o") if file.stem not in ("clean", "debug")]
+    for source in (HERE / "clean.cu", CSRC / "emu" / "debug.cpp"):
+        objects.append(tmp_path / f"{source.stem}.o")
+        flags = [*FLAGS, "-O0", "-g", "-fPIE", "-DPYGAN_BACKEND=backend_emu", "-x", "c++"]
+        subprocess.run([compiler, *flags, "-c", source, "-o", objects[-1]], check=True)
+    program = tmp_path / "program"
+    command = [compiler, "-pie", *objects, "-o", program, "-lpthread", "-ldl"]
+    subprocess.run(command, check=True)
+    commands = [
+        f"break {marks()['stop here']} if pygan_emu_at(2,0,0, 5,0,0)",
+        "run --only clean_tiles random:1",
+        "print pygan_emu_who()",
+        "print i",
+        "print tile[1]",
+        "next",
+        "print y[at]",
+    ]
+    gdb = ["gdb", "-q", "-batch", *(word for c in commands for word in ("-ex", c)), str(program)]
+    text = subprocess.run(gdb, capture_output=True, text=True, check=True).stdout
+    assert '"thread (5,0,0) of block (2,0,0)"' in text
+    assert "= 5\n" in text
+    row = ", ".join(f"{200 + 16 + i + 0.5:g}" for i in range(16))
+    assert f"= {{{row}}}" in text
+    assert "= 217.5\n" in text
