@@ -171,7 +171,7 @@ struct alignas(16) float4 {
   float x, y, z, w;
 };
 inline float4 load4(const float* p, PYGAN_SITE) {
-  emu::check_alignment(p, 16, site);
+  emu::begin_vector_load(p, 16, site);
   return *reinterpret_cast<const float4*>(p);
 }
 inline void store4(float* p, float4 v, PYGAN_SITE) {

@@ -204,6 +204,11 @@ void check_alignment(const void* address, size_t bytes, Site site) {
     fail("misaligned access of " + std::to_string(bytes) + " bytes at " + where(site));
 }
 
+void begin_vector_load(const void* address, size_t bytes, Site site) {
+  check_alignment(address, bytes, site);
+  if (Observer* o = active_observer()) o->vector_load(address, bytes, site);
+}
+
 template <class T>
 T atomic(Atomic op, T* address, T value, T compare, Site site) {
   check_alignment(address, sizeof(T), site);

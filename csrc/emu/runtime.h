@@ -98,6 +98,7 @@ T atomic(Atomic, T* address, T value, T compare, Site);
 
 // A wide access through a helper of device.h: EmulatorError where it is not aligned.
 void check_alignment(const void* address, size_t bytes, Site);
+void begin_vector_load(const void* address, size_t bytes, Site);  // all bytes of which count
 
 // cp.async: `issue` fills the target with NaN; the copy happens at the wait.
 void cp_async(void* shared, const void* global, size_t bytes, Site);
@@ -143,6 +144,7 @@ class Observer {
   virtual void block_barrier(Site) {}  // all threads have arrived
   virtual void warp_sync(int /*warp*/, uint32_t /*mask*/, Collective, Site) {}  // all have arrived
   virtual void atomic_access(void*, size_t /*bytes*/, Site) {}                  // before it
+  virtual void vector_load(const void*, size_t /*bytes*/, Site) {}              // before it
   virtual void matrix_row(const void*, size_t /*bytes*/, Site) {}  // that ldmatrix reads
   virtual void host_wrote(void*, size_t /*bytes*/) {}              // between launches
   // cp.async, before its target is filled with NaN, and before the copy

@@ -168,6 +168,12 @@ int64_t Shadow::first_unwritten(size_t offset, size_t bytes) const {
   return -1;
 }
 
+bool Shadow::any_written(size_t offset, size_t bytes) const {
+  for (size_t i = offset; i < offset + bytes; ++i)
+    if (known_[i / 8] >> i % 8 & 1) return true;
+  return false;
+}
+
 bool Shadow::access(size_t offset, size_t bytes, bool write, const Access& now, uint32_t span,
                     const Order& order, CellPool& pool, Race* race) {
   Step step(now, write, order, pool, race);

@@ -58,6 +58,7 @@ class Shadow {
   void mark_unwritten(size_t offset, size_t bytes);
   // The first byte of [offset, offset + bytes) that nobody wrote, or -1
   int64_t first_unwritten(size_t offset, size_t bytes) const;
+  bool any_written(size_t offset, size_t bytes) const;
 
   // Records an access; true, and *race, where it races with one before.
   bool access(size_t offset, size_t bytes, bool write, const Access& now, uint32_t span,

@@ -126,6 +126,8 @@ EXAMPLES: dict[str, Call] = {
     "softmax_cross_entropy": call(MATRIX, LABELS),
     "softmax_cross_entropy_grad": call(MATRIX, LABELS, (64,)),
     "cross_entropy_with_logits": call(MATRIX, LABELS),
+    "interpolate": call(IMAGES, IMAGES, (4,)),
+    "norm_penalty": call(IMAGES),
     "uniform": call(Key, shape=MATRIX),
     "normal": call(Key, shape=MATRIX),
     "bernoulli": call(Key, p=0.5, shape=MATRIX),

@@ -172,6 +172,25 @@ PLANTED(clean_tiles) {
   return y[2 * 64 + 5];  // tile[1][1] of block 2: 217.5
 }
 
+// A struct is copied with its padding, which nobody writes.
+struct Best {
+  float value;
+  int64_t row;
+};
+PYGAN_KERNEL void padding(int64_t* y /* (32) */) {
+  PYGAN_SHARED(Best, bests, [32]);
+  bests[threadIdx.x].value = 1.0f;
+  bests[threadIdx.x].row = int64_t{threadIdx.x};
+  __syncthreads();
+  const Best other = bests[31 - threadIdx.x];
+  y[threadIdx.x] = other.row;
+}
+PLANTED(clean_padding) {
+  Global<int64_t> y(32);
+  launch(padding, {1, 32}, y);
+  return static_cast<float>(y[31 - 9]);  // 9
+}
+
 constexpr float kTable[5] = {1.0f, 2.0f, 4.0f, 8.0f, 16.0f};
 PYGAN_KERNEL void constants(float* y /* (32) */) {
   float own[5];  // on the stack

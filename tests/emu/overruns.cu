@@ -144,6 +144,16 @@ PLANTED(unwritten_global) {
   launch(read_at, {1, 32}, x, y, int64_t{0});
   return y[0];
 }
+PYGAN_KERNEL void three_of_four(float* y /* (4) */) {
+  PYGAN_SHARED(float, tile, [4]);
+  for (int i = 0; i < 3; ++i) tile[i] = 1.0f;
+  store4(y, load4(tile));  // [unwritten vector]
+}
+PLANTED(unwritten_vector) {
+  Global<float> y(4);
+  launch(three_of_four, {1, 1}, y);
+  return y[0];
+}
 PYGAN_KERNEL void count(int* y /* (1) */) {
   atomicAdd(y, 1);  // [unwritten atomic]
 }

@@ -138,6 +138,7 @@ PLANTED: dict[str, tuple[list[str], str]] = {
     "misaligned_8": (["pair"], f"misaligned access: {THREAD} reads 8 bytes"),
     "unwritten_shared": (["unwritten shared"], UNWRITTEN + ".* byte 128 of 'tile'"),
     "unwritten_global": (["read"], UNWRITTEN + r".* global block \d+ \(128 bytes\)"),
+    "unwritten_vector": (["unwritten vector"], UNWRITTEN + " reads 16 bytes .* byte 12 of 'tile'"),
     "unwritten_atomic": (["unwritten atomic"], UNWRITTEN),
     "cp_async_early_read": (
         ["cp.async issue", "cp.async early read"],
@@ -179,6 +180,7 @@ CLEAN = {
     "clean_in_place": 64,
     "clean_turns": 6,
     "clean_tiles": 217.5,
+    "clean_padding": 9,
     "clean_constants": 8,
     "clean_two_types": 7,
     "clean_wide": 5,

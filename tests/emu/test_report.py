@@ -131,7 +131,7 @@ def test_schedules() -> None:
 def test_report_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["matmul", "--shape", "70,40", "--shape", "40,30"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"^matmul<float, \w+, \w+>: launches 1, blocks \d+, threads \d+$", text, re.M)
+    assert re.search(r"^matmul<.*>: launches 1, blocks \d+, threads \d+$", text, re.M)
     assert re.search(r"_cuda\.\w+:\d+ +barrier +\d+ ", text)
     assert re.search(r"shared read( +\d+)+  \S", text)
     assert command.main(["relu", "--backward"]) == 0
@@ -150,7 +150,7 @@ def test_report_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_operation_has_an_example() -> None:
-    assert set(pg.ops.__all__) - {"gradient_penalty"} == EXAMPLES.keys()
+    assert {name for name in vars(pg._core.ops) if not name.startswith("_")} == EXAMPLES.keys()
 
 
 @pytest.mark.parametrize("op", EXAMPLES)
