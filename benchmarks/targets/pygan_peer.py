@@ -11,6 +11,7 @@ from benchmarks.targets.cases import Arrays, Part
 from benchmarks.targets.work import Function, Work
 from pygan.nn import Module
 from pygan.random import Stream
+from pygan.recording import Recorder
 from pygan.train import update
 
 NAME = f"pygan {pg.__version__}"
@@ -83,6 +84,7 @@ class _Step(Work):
             pg.tensor(data[name]) for name in ("real", "z_d", "z_g", "alpha")
         )
         self.streams = {name: Stream(0, name) for name in ("bench.latent", "bench.alpha")}
+        self.steps = Recorder()  # as in the trainer
 
     def _penalties(self, alpha: pg.Tensor) -> Sequence[update.Due]:
         return [(p, {"alpha": alpha}) for p in self.game.penalties]
@@ -100,10 +102,12 @@ class _Step(Work):
         latent, alpha = self.streams["bench.latent"], self.streams["bench.alpha"]
         penalties = self._penalties(alpha.uniform((self.real.shape[0],))) if self.critic else []
         z = latent.normal(self.z_d.shape)
-        update.discriminator_update(self.game, self.G, self.D, self.opt_d, self.real, z, penalties)
+        update.discriminator_update(
+            self.game, self.G, self.D, self.opt_d, self.real, z, penalties, self.steps
+        )
         if not self.critic:
             z = latent.normal(self.z_g.shape)
-            update.generator_update(self.game, self.G, self.D, self.opt_g, z)
+            update.generator_update(self.game, self.G, self.D, self.opt_g, z, self.steps)
 
 
 class _Penalty(Work):
