@@ -233,3 +233,18 @@ def test_a_write_outside_a_block_is_found(offset, where, then, code, text):
 def test_fresh_memory_is_not_a_number():
     assert np.isnan(pg._core.empty((3,), "float32", "emu").numpy()).all()
     assert pg._core.empty((2,), "int64", "emu").numpy().tolist() == [-1, -1]
+
+
+def test_an_update_that_finds_no_memory_is_named_and_changes_nothing(limit):
+    if "emu" not in pg._core.registered_kernels()["adam_"]:
+        pytest.skip("no kernel of adam_ on emu")
+    x = pg.tensor(np.ones(5, np.float32), device="emu", requires_grad=True)
+    x.grad = pg.ones(5, device="emu")
+    adam = pg.optim.Adam([x])
+    limit(pg._core.memory_stats("emu")["live_bytes"] + 1)
+    with pytest.raises(pg.OutOfMemoryError, match="adam_: out of memory"):
+        adam.step()
+    assert x.numpy().tolist() == [1.0] * 5
+    limit(0)
+    adam.step()
+    assert (x.numpy() < 1.0).all()

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "core/array.h"
@@ -89,5 +90,9 @@ struct DeviceFault : DeviceError {
 
 // The op that this thread evaluates now, or "".
 const char* running_op();
+
+// Runs f as the op `name` on `in`: a failed allocation, and what goes wrong on a device, is reported
+// with the name and the shapes.
+Arrays run_as(const char* name, const Arrays& in, const std::function<Arrays()>& f);
 
 }  // namespace pygan

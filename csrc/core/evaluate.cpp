@@ -68,23 +68,6 @@ std::string inputs(const Arrays& in) {
   return text;
 }
 
-// A failed allocation, and what goes wrong on a device, names the op that asked for it.
-Arrays run(const Op& op, const Arrays& in) {
-  RunningOp running(op.name());
-  try {
-    Arrays out = op.eval(in);
-    const Device device = device_of(in, out);
-    if (device != Device::cpu) device_api(device).finish(in, out);
-    return out;
-  } catch (const OutOfMemoryError& e) {
-    throw OutOfMemoryError(std::string(op.name()) + ": " + e.what());
-  } catch (const EmulatorError& e) {
-    throw EmulatorError(std::string(op.name()) + " of " + inputs(in) + ": " + e.what());
-  } catch (const DeviceFault& e) {
-    throw DeviceError(std::string(op.name()) + " of " + inputs(in) + ": " + e.what());
-  }
-}
-
 void record(const Op& op, const Arrays& in, const Arrays& out) {
   if (StepRecording* r = active_recording()) r->call(op.shared_from_this(), in, out);
 }
@@ -93,18 +76,35 @@ void record(const Op& op, const Arrays& in, const Arrays& out) {
 
 const char* running_op() { return op_name; }
 
+Arrays run_as(const char* name, const Arrays& in, const std::function<Arrays()>& f) {
+  RunningOp running(name);
+  try {
+    Arrays out = f();
+    const Device device = device_of(in, out);
+    if (device != Device::cpu) device_api(device).finish(in, out);
+    return out;
+  } catch (const OutOfMemoryError& e) {
+    throw OutOfMemoryError(std::string(name) + ": " + e.what());
+  } catch (const EmulatorError& e) {
+    throw EmulatorError(std::string(name) + " of " + inputs(in) + ": " + e.what());
+  } catch (const DeviceFault& e) {
+    throw DeviceError(std::string(name) + " of " + inputs(in) + ": " + e.what());
+  }
+}
+
 Arrays evaluate(const Op& op, const Arrays& in) {
   check_same_device(op.name(), in);
   if (checking_finite()) check_finite(op, in, "was given a non-finite value: its input");
+  const auto eval = [&] { return op.eval(in); };
   const TraceSink& sink = current_trace_sink();
   if (!sink) {
-    Arrays out = run(op, in);
+    Arrays out = run_as(op.name(), in, eval);
     if (checking_finite()) check_finite(op, out, "made a non-finite value: its output");
     record(op, in, out);
     return out;
   }
   const auto start = std::chrono::steady_clock::now();
-  Arrays out = run(op, in);
+  Arrays out = run_as(op.name(), in, eval);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   if (checking_finite()) check_finite(op, out, "made a non-finite value: its output");
   record(op, in, out);

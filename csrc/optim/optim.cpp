@@ -79,6 +79,15 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
   return u;
 }
 
+template <class K>
+void run(const Arrays& p, const Update& u) {
+  if (p.empty()) return;
+  run_as(K::name, {p[0]}, [&] {
+    kernel<K>(p[0].device())(u.args);
+    return p;
+  });
+}
+
 // Lists of arrays as one, and back: how a recorded step keeps an update's arguments.
 using Lists = std::vector<Arrays>;
 void record(const Lists& lists, void (*run)(const Lists&)) {
@@ -110,13 +119,13 @@ namespace optim {
 void adam(const Arrays& p, const Arrays& g, const Arrays& m, const Arrays& v, const Array& hyper) {
   record({p, g, m, v, {hyper}}, [](const Lists& l) { adam(l[0], l[1], l[2], l[3], l[4][0]); });
   const Update u = cut("adam_", {&p, &g, &m, &v}, hyper, 8);
-  if (!p.empty()) kernel<AdamKernel>(p[0].device())(u.args);
+  run<AdamKernel>(p, u);
 }
 
 void sgd(const Arrays& p, const Arrays& g, const Arrays& momentum, const Array& hyper) {
   record({p, g, momentum, {hyper}}, [](const Lists& l) { sgd(l[0], l[1], l[2], l[3][0]); });
   const Update u = cut("sgd_", {&p, &g, &momentum}, hyper, 4);
-  if (!p.empty()) kernel<SgdKernel>(p[0].device())(u.args);
+  run<SgdKernel>(p, u);
 }
 
 void rmsprop(const Arrays& p, const Arrays& g, const Arrays& v, const Arrays& momentum,
@@ -126,19 +135,19 @@ void rmsprop(const Arrays& p, const Arrays& g, const Arrays& v, const Arrays& mo
   const Arrays* m = momentum.empty() ? nullptr : &momentum;
   const Arrays* a = average.empty() ? nullptr : &average;
   const Update u = cut("rmsprop_", {&p, &g, m, &v, a}, hyper, 5);
-  if (!p.empty()) kernel<RmspropKernel>(p[0].device())(u.args);
+  run<RmspropKernel>(p, u);
 }
 
 void ema(const Arrays& average, const Arrays& p, const Array& hyper) {
   record({average, p, {hyper}}, [](const Lists& l) { ema(l[0], l[1], l[2][0]); });
   const Update u = cut("ema_", {&average, &p}, hyper, 1);
-  if (!p.empty()) kernel<EmaKernel>(p[0].device())(u.args);
+  run<EmaKernel>(p, u);
 }
 
 void clip(const Arrays& p, const Array& hyper) {
   record({p, {hyper}}, [](const Lists& l) { clip(l[0], l[1][0]); });
   const Update u = cut("clip_", {&p}, hyper, 2);
-  if (!p.empty()) kernel<ClipUpdateKernel>(p[0].device())(u.args);
+  run<ClipUpdateKernel>(p, u);
 }
 
 bool all_finite(const Arrays& arrays) {
@@ -147,13 +156,20 @@ bool all_finite(const Arrays& arrays) {
   for (const Device device : {Device::cpu, Device::emu, Device::cuda})
     for (const DType dtype : {DType::f32, DType::f64}) {
       std::vector<FiniteRun> runs;
+      Arrays first;
       for (const Array& a : arrays)
-        if (a.has_data() && a.device() == device && a.dtype() == dtype && a.size() > 0)
+        if (a.has_data() && a.device() == device && a.dtype() == dtype && a.size() > 0) {
+          if (first.empty()) first.push_back(a);
           runs.push_back({a.data(), a.size()});
-      if (!runs.empty() &&
-          !kernel<FiniteKernel>(device)(
-              {runs.data(), static_cast<int64_t>(runs.size()), dtype == DType::f64}))
-        return false;
+        }
+      if (runs.empty()) continue;
+      bool finite = true;
+      run_as(FiniteKernel::name, first, [&] {
+        finite = kernel<FiniteKernel>(device)(
+            {runs.data(), static_cast<int64_t>(runs.size()), dtype == DType::f64});
+        return Arrays{};
+      });
+      if (!finite) return false;
     }
   return true;
 }
