@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -118,3 +119,27 @@ def assert_same(
     for i, (a, b) in enumerate(pairs):
         gap = float(np.abs(a - b).max(initial=0.0))
         assert gap <= bound * scale, f"{what}: result {i} differs by {gap:.2g}, scale {scale:.2g}"
+
+
+def fused(D: Callable, x: pg.Tensor, kind: str = "wgan-gp", **settings: object) -> pg.Tensor:
+    """At x itself: both samples are x."""
+    real, fake = (x, None) if kind == "r1" else (x, x)
+    return pg.ops.gradient_penalty(D, real, fake, kind=kind, weight=1.0, fused=True, **settings)
+
+
+def mlp(
+    *widths: int, act: Callable[[], nn.Module] = lambda: nn.LeakyReLU(0.2), seed: int = 0
+) -> nn.Sequential:
+    nn.init.seed(seed)
+    layers: list[nn.Module] = []
+    for a, b in itertools.pairwise(widths):
+        layers += [nn.Linear(a, b), act()]
+    return nn.Sequential(*layers[:-1]).to("float64")
+
+
+def array(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def gradients_of(value: pg.Tensor, params: list[pg.Tensor]) -> list[np.ndarray]:
+    return [g.numpy() for g in pg.grad(value, params)]

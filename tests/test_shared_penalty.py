@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from critics import assert_same, random_critic, written_out
+from critics import array, assert_same, gradients_of, mlp, random_critic, written_out
 from devices import DEVICES
-from test_fused_penalty import array, convolution_flops, dcgan, gradients_of, mlp
+from test_penalty_passes import convolution_flops, dcgan
 
 import pygan as pg
 from pygan import nn
@@ -165,6 +165,18 @@ def test_the_trainer_says_which_way_ran() -> None:
     t = trainer(nn.Sequential(Centred(), nn.Linear(2, 1)), n_critic=1)
     t.train_step()
     assert t.penalty_ways == {"wgan-gp": "generic double backward (mean may mix samples)"}
+
+
+def test_the_report_of_a_run_says_which_way_ran(tmp_path) -> None:
+    data = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    G = pg.models.MLPGenerator(shape=2, latent=2, width=4, depth=1)
+    D = nn.Sequential(nn.Linear(2, 4), nn.LeakyReLU(0.2), nn.Linear(4, 1))
+    game = pg.games.NonSaturating(extra_penalties=[pg.games.Penalty("r1", 1.0)])
+    trainer = pg.Trainer(G, D, game=game, data=data, batch_size=4, run_dir=tmp_path / "run")
+    trainer.fit(steps=1, progress=False)
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "gradient penalty r1" in page
+    assert "fused pass, shared with the loss" in page
 
 
 def test_virtual_batch_norm_of_a_reference_batch_keeps_samples_apart() -> None:

@@ -1,12 +1,12 @@
 #include "ops/gradient_penalty/gradient_penalty.h"
 
 #include "device/device.h"
+#include "device/reduce.h"
 #include "ops/gradient_penalty/costs.h"
 
 namespace pygan::PYGAN_BACKEND {
 namespace {
 
-constexpr int kWarps = kThreads / kWarpSize;
 constexpr int64_t kChunk = 4 * kThreads;  // elements of one sample that a block takes at a time
 constexpr int kRun = 16;                  // squares added up before float64 takes over
 
@@ -23,55 +23,35 @@ PYGAN_KERNEL void interpolate(const T* real, const T* fake, const T* u, T* x, in
   }
 }
 
-// The sum of a warp's values, in every lane
-PYGAN_DEVICE inline double warp_sum(double sum) {
-  for (int lanes = kWarpSize / 2; lanes > 0; lanes /= 2)
-    sum += __shfl_xor_sync(kFullWarp, sum, lanes);
-  return sum;
-}
-
 // g (n, d), coefficient (n), costs (n): a block a sample. share: weight / n
 template <class T>
-PYGAN_KERNEL void slopes(const T* g, T* coefficient, double* costs, int64_t n, int64_t d,
-                         PenaltyCost cost, double share) {
-  PYGAN_SHARED(double, sums, [kWarps]);
-  for (int64_t b = blockIdx.x; b < n; b += gridDim.x) {
-    double sum = 0;
-    for (int64_t i = threadIdx.x; i < d;) {
-      T run = T(0);
-      for (int k = 0; k < kRun && i < d; ++k, i += blockDim.x) {
-        const T v = g[b * d + i];
-        run += v * v;
-      }
-      sum += static_cast<double>(run);
+PYGAN_KERNEL void slopes(const T* g, T* coefficient, double* costs, int64_t d, PenaltyCost cost,
+                         double share) {
+  PYGAN_SHARED(double, partial, [kWarps]);
+  const int64_t b = blockIdx.x;
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < d;) {
+    T run = T(0);
+    for (int k = 0; k < kRun && i < d; ++k, i += blockDim.x) {
+      const T v = g[b * d + i];
+      run += v * v;
     }
-    sum = warp_sum(sum);
-    if (threadIdx.x % kWarpSize == 0) sums[threadIdx.x / kWarpSize] = sum;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      double square = 0;
-      for (int w = 0; w < kWarps; ++w) square += sums[w];
-      const Slope s = slope(cost, square);
-      costs[b] = s.cost;
-      coefficient[b] = static_cast<T>(share * s.ratio);
-    }
-    __syncthreads();  // the next sample writes sums
+    sum += static_cast<double>(run);
   }
+  const Slope s = slope(cost, block_sum(sum, partial));
+  if (threadIdx.x != 0) return;
+  costs[b] = s.cost;
+  coefficient[b] = static_cast<T>(share * s.ratio);
 }
 
 // value () = share sum costs (n). One block.
 template <class T>
 PYGAN_KERNEL void total(const double* costs, T* value, int64_t n, double share) {
-  PYGAN_SHARED(double, sums, [kWarps]);
+  PYGAN_SHARED(double, partial, [kWarps]);
   double sum = 0;
   for (int64_t b = threadIdx.x; b < n; b += blockDim.x) sum += costs[b];
-  sum = warp_sum(sum);
-  if (threadIdx.x % kWarpSize == 0) sums[threadIdx.x / kWarpSize] = sum;
-  __syncthreads();
-  if (threadIdx.x != 0) return;
-  double all = 0;
-  for (int w = 0; w < kWarps; ++w) all += sums[w];
-  *value = static_cast<T>(share * all);
+  sum = block_sum(sum, partial);
+  if (threadIdx.x == 0) *value = static_cast<T>(share * sum);
 }
 
 template <class T>
@@ -84,8 +64,8 @@ void run_interpolate(const InterpolateArgs& a) {
 template <class T>
 void run_norm_penalty(const NormPenaltyArgs& a) {
   const double share = a.weight / static_cast<double>(a.n);
-  launch(slopes<T>, {blocks_for(a.n, 1), kThreads}, static_cast<const T*>(a.g),
-         static_cast<T*>(a.coefficient), a.costs, a.n, a.d, a.cost, share);
+  launch(slopes<T>, {static_cast<unsigned>(a.n), kThreads}, static_cast<const T*>(a.g),
+         static_cast<T*>(a.coefficient), a.costs, a.d, a.cost, share);
   launch(total<T>, {1, kThreads}, static_cast<const double*>(a.costs), static_cast<T*>(a.value),
          a.n, share);
 }

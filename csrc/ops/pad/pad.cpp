@@ -46,6 +46,7 @@ class PadAxis final : public Op {
 
   const char* name() const override { return adjoint_ ? "pad_axis_grad" : "pad_axis"; }
   bool per_sample() const override { return axis_ != 0; }
+  Jacobian jacobian() const override { return Jacobian::constant; }
   Saves saves() const override { return {0, 0}; }
   double flops(const Arrays& in, const Arrays& out) const override {
     return adjoint_ ? static_cast<double>(in[0].size() - out[0].size()) : 0;

@@ -96,6 +96,7 @@ struct PoolOp : Op {
   Pool pool;
   explicit PoolOp(const Pool& p) : pool(p) {}
   bool per_sample() const override { return true; }
+  Jacobian jacobian() const override { return Jacobian::constant; }
 };
 
 struct AvgPool2d final : PoolOp {

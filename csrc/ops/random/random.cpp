@@ -111,6 +111,8 @@ class Dropout final : public Op {
   }
 
   const char* name() const override { return "dropout"; }
+  bool per_sample() const override { return true; }  // an element's fate is its place's
+  Jacobian jacobian() const override { return Jacobian::constant; }
   Saves saves() const override { return {1u << 1, 0}; }  // the key
 
   Arrays eval(const Arrays& in) const override {

@@ -57,6 +57,7 @@ class Resample final : public Op {
 
   const char* name() const override { return adjoint_ ? "resample_grad" : "resample"; }
   bool per_sample() const override { return axis_ != 0; }
+  Jacobian jacobian() const override { return Jacobian::constant; }
   Saves saves() const override { return {0, 0}; }
   double flops(const Arrays&, const Arrays& out) const override {
     const auto rows = static_cast<double>(out[0].size()) / static_cast<double>(taps_.out);

@@ -16,6 +16,7 @@ class Cumsum final : public Op {
 
   const char* name() const override { return "cumsum"; }
   bool per_sample() const override { return axis_ != 0; }
+  Jacobian jacobian() const override { return Jacobian::constant; }
   Saves saves() const override { return {0, 0}; }
 
   Arrays eval(const Arrays& in) const override {
