@@ -100,7 +100,7 @@ def planted(sanitizer: str, folder: Path) -> Path:
     instrument = [f"-fsanitize={sanitizer}"]
     define = ["-DPYGAN_EMU_TSAN"] if sanitizer == "thread" else []
     objects = []
-    names = ["planted.cpp", "races.cu", "overruns.cu", "meetings.cu", "clean.cu"]
+    names = ["planted.cpp", "races.cu", "overruns.cu", "meetings.cu", "clean.cu", "counts.cu"]
     for source in [*ROOT.glob("csrc/emu/*.cpp"), *(ROOT / "tests" / "emu" / n for n in names)]:
         if source.name == "callbacks.cpp":
             continue
@@ -158,28 +158,37 @@ EXAMPLES = """
 import sys
 import pygan as pg
 from pygan.emu.examples import EXAMPLES, example, tensors
-for op in EXAMPLES:
+def run(op):
     call = example(op, [], {})
-    for schedule in sys.argv[1:]:
-        with pg.emu.schedule(schedule):
-            y = getattr(pg.ops, op)(*tensors(op, call, "float32", True), **call.settings)
-            first = y[0] if isinstance(y, (tuple, list)) else y
-            if first.requires_grad:
-                first.sum().backward()
+    y = getattr(pg.ops, op)(*tensors(op, call, "float32", True), **call.settings)
+    first = y[0] if isinstance(y, (tuple, list)) else y
+    if first.requires_grad:
+        first.sum().backward()
+failed = {}
+for schedule in sys.argv[1:]:
+    with pg.emu.schedule(schedule):
+        for op in EXAMPLES:
+            try:
+                run(op)
+            except pg.Error as error:
+                failed[op] = error
+for op, error in failed.items():
+    print(f"{op}: {error}")
 print(len(EXAMPLES), "operations")
+raise SystemExit(bool(failed))
 """
 
 
 def check_module(sanitizer: str, build: Path) -> bool:
-    library = subprocess.run(
-        [compiler(), f"-print-file-name={LIBRARIES[sanitizer]}"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
+    # The sanitizer's library must come first, and know the C++ library's exceptions.
+    libraries = []
+    for name in (LIBRARIES[sanitizer], "libstdc++.so.6"):
+        command = [compiler(), f"-print-file-name={name}"]
+        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        libraries.append(str(Path(found).resolve()))
     result = run(
         [*fixed_addresses(), sys.executable, "-c", EXAMPLES, "forward", "random:1"],
-        LD_PRELOAD=str(Path(library).resolve()),
+        LD_PRELOAD=" ".join(libraries),
         PYTHONPATH=str(build),
     )
     if good := not reported(result):

@@ -1,3 +1,4 @@
+// planted --rows CASE: runs one case and prints what was counted.
 // planted [--only PREFIX] SCHEDULE...: runs every case (whose name begins so) under each schedule, and
 // prints lines
 // "case <tab> schedule <tab> value <tab> message", the message with \n for line ends.
@@ -26,6 +27,18 @@ std::vector<Case>& cases() {
 int main(int argc, char** argv) {
   using namespace pygan;
   emu::begin_check(true);
+  if (argc == 3 && std::string(argv[1]) == "--rows") {
+    for (const planted::Case& c : planted::cases())
+      if (std::string(c.name) == argv[2]) c.run();
+    for (const emu::ReportRow& r : emu::report_rows())
+      std::printf("%s\t%d\t%s %s\t%llu\t%llu\t%llu\t%llu\t%llu\n", r.kernel.c_str(), r.line,
+                  r.space.c_str(), r.kind.c_str(), static_cast<unsigned long long>(r.warps),
+                  static_cast<unsigned long long>(r.lanes),
+                  static_cast<unsigned long long>(r.sectors),
+                  static_cast<unsigned long long>(r.ideal_sectors),
+                  static_cast<unsigned long long>(r.wavefronts - r.ideal_wavefronts));
+    return 0;
+  }
   std::string only;
   int first = 1;
   if (argc > 2 && std::string(argv[1]) == "--only") only = argv[2], first = 3;

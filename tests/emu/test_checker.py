@@ -20,7 +20,7 @@ import pytest
 
 HERE = Path(__file__).parent
 CSRC = HERE.parent.parent / "csrc"
-KERNELS = [HERE / f"{name}.cu" for name in ("races", "overruns", "meetings", "clean")]
+KERNELS = [HERE / f"{name}.cu" for name in ("races", "overruns", "meetings", "clean", "counts")]
 SCHEDULES = ["forward", "reverse", "random:1", "random:2", "random:3"]
 FLAGS = ["-std=c++20", f"-I{CSRC}", f"-I{HERE}", "-O1", "-Wall", "-Wextra", "-ffp-contract=off"]
 CHECKED = ["-g1", "-fsanitize=thread", "-DPYGAN_BACKEND=backend_check", "-DPYGAN_EMU_CHECKED"]
@@ -188,7 +188,8 @@ CLEAN = {
 
 
 def test_every_planted_kernel_is_judged(outcomes: dict) -> None:
-    assert {case for case, _ in outcomes} == PLANTED.keys() | CLEAN.keys()
+    judged = PLANTED.keys() | CLEAN.keys()
+    assert {case for case, _ in outcomes if not case.startswith("traffic_")} == judged
 
 
 @pytest.mark.parametrize("case", PLANTED)
@@ -219,6 +220,46 @@ def test_a_race_shows_in_the_schedules(outcomes: dict) -> None:
     """What depends on the order of a kernel's threads differs between the schedules."""
     values = {outcomes["race_order_matters", s][1].split()[1] for s in ("forward", "reverse")}
     assert values == {"7.000000", "0.000000"}
+
+
+# mark -> what, warps, threads, sectors, the fewest possible, bank conflicts
+TRAFFIC = {
+    "traffic_banks": {
+        "row": ("shared write", 32, 1024, 0, 0, 0),
+        "column": ("shared read", 1, 32, 0, 0, 31),
+        "padded column": ("shared read", 1, 32, 0, 0, 0),
+        "pairs": ("shared read", 1, 32, 0, 0, 0),
+        "stride 2": ("shared read", 1, 32, 0, 0, 1),
+        "broadcast": ("shared read", 1, 32, 0, 0, 0),
+        "vectors": ("shared read", 1, 32, 0, 0, 0),
+        "warp sync": ("shared warp sync", 1, 0, 0, 0, 0),
+        "barrier": ("shared barrier", 1, 0, 0, 0, 0),
+    },
+    "traffic_doubles": {
+        "doubles": ("shared write", 1, 32, 0, 0, 0),
+        "doubles of stride 2": ("shared write", 1, 32, 0, 0, 2),
+    },
+    "traffic_sectors": {
+        "dense": ("global read", 1, 32, 4, 4, 0),
+        "every other": ("global read", 1, 32, 8, 4, 0),
+        "off by one": ("global read", 1, 32, 5, 4, 0),
+        "one for all": ("global read", 1, 32, 1, 1, 0),
+        "global vectors": ("global read", 1, 32, 16, 16, 0),
+        "eight lanes": ("global write", 1, 8, 1, 1, 0),
+    },
+}
+
+
+@pytest.mark.parametrize("case", TRAFFIC)
+def test_sectors_and_bank_conflicts(case: str, planted: Path) -> None:
+    run = subprocess.run([planted, "--rows", case], capture_output=True, text=True, check=True)
+    counts: dict[int, list] = {}
+    for row in run.stdout.splitlines():
+        _, line, what, *numbers = row.split("\t")
+        counts.setdefault(int(line), []).append((what, *map(int, numbers)))
+    lines = marks()
+    for mark, expected in TRAFFIC[case].items():
+        assert expected in counts[int(lines[mark].split(":")[1])], (mark, run.stdout)
 
 
 def test_gdb_stops_in_a_thread_and_prints_its_tile(planted: Path, tmp_path: Path) -> None:
