@@ -170,13 +170,16 @@ T atomicCAS(T* address, std::type_identity_t<T> compare, std::type_identity_t<T>
 struct alignas(16) float4 {
   float x, y, z, w;
 };
+// One access of 16 bytes in every build: of a struct the compiler would read the parts it needs.
+using Vector4 [[gnu::vector_size(16), gnu::may_alias]] = float;
 inline float4 load4(const float* p, PYGAN_SITE) {
   emu::begin_vector_load(p, 16, site);
-  return *reinterpret_cast<const float4*>(p);
+  const Vector4 v = *reinterpret_cast<const Vector4*>(p);
+  return {v[0], v[1], v[2], v[3]};
 }
 inline void store4(float* p, float4 v, PYGAN_SITE) {
   emu::check_alignment(p, 16, site);
-  *reinterpret_cast<float4*>(p) = v;
+  *reinterpret_cast<Vector4*>(p) = Vector4{v.x, v.y, v.z, v.w};
 }
 
 inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
