@@ -87,7 +87,7 @@ def batch_norm_grad(x, weight, dy, eps):
 
     with pg.enable_grad():
         x, weight = (t if t.requires_grad else t.detach().requires_grad_(True) for t in (x, weight))
-        bias = pg.zeros(weight.shape, weight.dtype).requires_grad_(True)
+        bias = pg.zeros(weight.shape, weight.dtype, weight.device).requires_grad_(True)
         y = pg.ops.batch_norm(x, weight, bias, eps)[0]
         return pg.grad(y, [x, weight, bias], [dy], create_graph=True)
 

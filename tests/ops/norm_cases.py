@@ -89,7 +89,7 @@ def backward(f, inputs, cotangents):
     with pg.enable_grad():
         inputs = [t if t.requires_grad else t.detach().requires_grad_(True) for t in inputs]
         weight = inputs[-1]
-        bias = pg.zeros(weight.shape, weight.dtype).requires_grad_(True)
+        bias = pg.zeros(weight.shape, weight.dtype, weight.device).requires_grad_(True)
         y = f(*inputs, bias)
         outputs = list(y) if isinstance(y, tuple) else [y]
         return pg.grad(outputs, [*inputs, bias], cotangents, create_graph=True)

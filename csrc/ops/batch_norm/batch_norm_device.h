@@ -38,7 +38,7 @@ void normalize(const BatchNormArgs& a) {
 template <class T>
 void normalize_batch(const BatchNormArgs& a) {
   moments(static_cast<const T*>(a.x), static_cast<T*>(a.mean), static_cast<T*>(a.var), 1, a.rows,
-          a.channels);
+          a.channels, 1);
   normalize<T>(a);
 }
 
@@ -90,7 +90,7 @@ void normalize_batch_grad(const BatchNormArgs& a) {
   const T *mean = static_cast<const T*>(a.mean), *var = static_cast<const T*>(a.var);
   T *dweight = static_cast<T*>(a.dweight), *dbias = static_cast<T*>(a.dbias);
   const T eps = static_cast<T>(a.eps);
-  sums_of<T, 2>(1, a.rows, a.channels, GradTerm<T>{x, dy, mean, a.channels},
+  sums_of<T, 2>(1, a.rows, a.channels, 1, GradTerm<T>{x, dy, mean, a.channels},
                 ChannelGrad<T>{var, dbias, dweight, eps});
   map_of(1, a.rows, a.channels,
          InputGrad<T>{x, dy, mean, var, static_cast<const T*>(a.weight), dbias, dweight,

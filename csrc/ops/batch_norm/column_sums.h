@@ -13,9 +13,6 @@ constexpr int64_t kBlock = 32;  // rows summed in the working precision before t
 constexpr int64_t kChannels =
     512;  // channels handled at once: their sums stay in the first-level cache
 
-inline float square_root(float x) { return __builtin_sqrtf(x); }
-inline double square_root(double x) { return __builtin_sqrt(x); }
-
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Adds f(r, c) and g(r, c) over rows [begin, end) of channels [c0, c0 + n) to p[c] and q[c].

@@ -3,12 +3,13 @@
 //
 //   x (segments, rows, columns)   a segment is a batch, or one sample of it
 //
-// A block has `width` columns side by side, so that a warp reads neighbours, and `lanes` threads a
+// A block has `across` columns side by side, so that a warp reads neighbours, and `lanes` threads a
 // column, which take the rows of one chunk in turn. The cut depends on the shape only.
 //
 //   stage 1  partial (segments, chunks, sums, columns): a thread adds kRowsPerThread rows in the
 //            working precision, a tree joins the lanes
-//   stage 2  the same kernel, in double: the chunks are the rows
+//   stage 2  the same kernel, in double: the chunks are the rows, or the chunks of `width` columns
+//            that are joined to one group
 #pragma once
 
 #include "core/error.h"
@@ -22,7 +23,7 @@ constexpr int64_t kRowsPerThread = 32;
 
 struct Columns {
   int64_t segments, rows, columns;
-  int64_t width, lanes;          // of a block, powers of 2
+  int64_t across, lanes;         // of a block, powers of 2
   int64_t chunk, chunks, tiles;  // rows of a chunk; chunks and tiles of columns of a segment
 };
 
@@ -39,13 +40,13 @@ inline Columns columns_of(int64_t segments, int64_t rows, int64_t columns, int64
   s.segments = segments;
   s.rows = rows;
   s.columns = columns;
-  s.width = power_of_two(columns, kWarpSize);
-  const int64_t lanes = power_of_two(rows, kThreads / s.width);
-  const int64_t least_lanes = kWarpSize / s.width;  // a block is whole warps
+  s.across = power_of_two(columns, kWarpSize);
+  const int64_t lanes = power_of_two(rows, kThreads / s.across);
+  const int64_t least_lanes = kWarpSize / s.across;  // a block is whole warps
   s.lanes = lanes < least_lanes ? least_lanes : lanes;
   s.chunk = per_thread > 0 ? s.lanes * per_thread : rows;
   s.chunks = divided(rows, s.chunk);
-  s.tiles = divided(columns, s.width);
+  s.tiles = divided(columns, s.across);
   return s;
 }
 
@@ -55,7 +56,7 @@ inline LaunchShape shape_of(const Columns& s) {
     throw ShapeError("statistics of (" + std::to_string(s.segments) + ", " +
                      std::to_string(s.rows) + ", " + std::to_string(s.columns) +
                      ") need more than 2^31 - 1 blocks: use smaller batches");
-  return {static_cast<unsigned>(blocks), static_cast<unsigned>(s.width * s.lanes)};
+  return {static_cast<unsigned>(blocks), static_cast<unsigned>(s.across * s.lanes)};
 }
 
 // What a thread has of x: rows first, first + lanes, ... below last
@@ -65,10 +66,10 @@ struct Lane {
 PYGAN_DEVICE inline Lane lane_of(const Columns& s) {
   const int64_t block = blockIdx.x, thread = threadIdx.x;
   Lane at;
-  at.column = block % s.tiles * s.width + thread % s.width;
+  at.column = block % s.tiles * s.across + thread % s.across;
   at.chunk = block / s.tiles % s.chunks;
   at.segment = block / s.tiles / s.chunks;
-  at.lane = thread / s.width;
+  at.lane = thread / s.across;
   at.first = at.chunk * s.chunk + at.lane;
   at.last = least((at.chunk + 1) * s.chunk, s.rows);
   return at;
@@ -89,7 +90,7 @@ PYGAN_KERNEL void sum_columns(Columns s, Term term, Sink sink) {
   for (int64_t half = s.lanes / 2; half > 0; half /= 2) {
     __syncthreads();
     if (at.lane < half)
-      for (int k = 0; k < kSums; ++k) tree[k][thread] += tree[k][thread + half * s.width];
+      for (int k = 0; k < kSums; ++k) tree[k][thread] += tree[k][thread + half * s.across];
   }
   if (at.lane == 0 && at.column < s.columns) {
     for (int k = 0; k < kSums; ++k) sum[k] = tree[k][thread];
@@ -97,33 +98,43 @@ PYGAN_KERNEL void sum_columns(Columns s, Term term, Sink sink) {
   }
 }
 
-// The result of stage 1, and what stage 2 adds.
+// The result of stage 1, and what stage 2 adds: rows (chunks, width) of groups of columns.
 template <int kSums>
 struct Partial {
-  double* sums;  // (segments, chunks, kSums, columns)
-  int64_t chunks, columns;
+  double* sums;  // (segments, chunks, kSums, groups, width)
+  int64_t chunks, groups, width;
 
   template <class Sum>
   PYGAN_DEVICE void put(const Lane& at, const Sum* sum) const {
+    const int64_t columns = groups * width;
     double* p = sums + (at.segment * chunks + at.chunk) * kSums * columns + at.column;
     for (int k = 0; k < kSums; ++k) p[k * columns] = static_cast<double>(sum[k]);
   }
-  PYGAN_DEVICE void add(int64_t segment, int64_t chunk, int64_t column, double* sum) const {
-    const double* p = sums + (segment * chunks + chunk) * kSums * columns + column;
-    for (int k = 0; k < kSums; ++k) sum[k] += p[k * columns];
+  PYGAN_DEVICE void add(int64_t segment, int64_t row, int64_t group, double* sum) const {
+    const int64_t columns = groups * width;
+    const double* p = sums + (segment * chunks + row / width) * kSums * columns + group * width;
+    for (int k = 0; k < kSums; ++k) sum[k] += p[k * columns + row % width];
   }
 };
+template <int kSums>
+int64_t partial_bytes(const Columns& s) {
+  return s.segments * s.chunks * kSums * s.columns * static_cast<int64_t>(sizeof(double));
+}
 
-// Both stages: finish.put(lane, double sum[kSums]) once for each segment and column.
+template <class Sum, int kSums, class Term, class Sink>
+void launch_sums(const Columns& s, const Term& term, const Sink& sink) {
+  launch(sum_columns<Sum, kSums, Term, Sink>, shape_of(s), s, term, sink);
+}
+
+// Both stages: finish.put(lane, double sum[kSums]) once for each segment and group of columns.
 template <class T, int kSums, class Term, class Finish>
-void sums_of(int64_t segments, int64_t rows, int64_t columns, const Term& term,
+void sums_of(int64_t segments, int64_t rows, int64_t groups, int64_t width, const Term& term,
              const Finish& finish) {
-  const Columns one = columns_of(segments, rows, columns, kRowsPerThread);
-  const Columns two = columns_of(segments, one.chunks, columns, 0);
-  Scratch memory(segments * one.chunks * kSums * columns * static_cast<int64_t>(sizeof(double)));
-  const Partial<kSums> partial{memory.as<double>(), one.chunks, columns};
-  launch(sum_columns<T, kSums, Term, Partial<kSums>>, shape_of(one), one, term, partial);
-  launch(sum_columns<double, kSums, Partial<kSums>, Finish>, shape_of(two), two, partial, finish);
+  const Columns s = columns_of(segments, rows, groups * width, kRowsPerThread);
+  Scratch memory(partial_bytes<kSums>(s));
+  const Partial<kSums> partial{memory.as<double>(), s.chunks, groups, width};
+  launch_sums<T, kSums>(s, term, partial);
+  launch_sums<double, kSums>(columns_of(segments, s.chunks * width, groups, 0), partial, finish);
 }
 
 // map.at(i, row, of) for every element i = (segment rows + row) columns + column of x, with
@@ -144,8 +155,8 @@ void map_of(int64_t segments, int64_t rows, int64_t columns, const Map& map) {
 
 // ---- moments -----------------------------------------------------------------------------------
 
-// mean and var (segments, columns) of x (segments, rows, columns): two passes, as squares of what is
-// not centred would cancel.
+// mean and var (segments, groups) of x (segments, rows, groups, width): two passes, as squares of
+// what is not centred would cancel.
 template <class T>
 struct Values {
   const T* x;
@@ -157,18 +168,19 @@ struct Values {
 template <class T>
 struct Mean {
   T* mean;
-  int64_t columns;
+  int64_t groups;
   double count;
   PYGAN_DEVICE void put(const Lane& at, const double* sum) const {
-    mean[at.segment * columns + at.column] = static_cast<T>(sum[0] / count);
+    mean[at.segment * groups + at.column] = static_cast<T>(sum[0] / count);
   }
 };
 template <class T>
 struct Centred {
   const T *x, *mean;
-  int64_t rows, columns;
+  int64_t rows, columns, width;
   PYGAN_DEVICE void add(int64_t segment, int64_t row, int64_t column, T* sum) const {
-    const T d = x[(segment * rows + row) * columns + column] - mean[segment * columns + column];
+    const T d =
+        x[(segment * rows + row) * columns + column] - mean[(segment * columns + column) / width];
     sum[0] += d;
     sum[1] += d * d;
   }
@@ -176,20 +188,22 @@ struct Centred {
 template <class T>
 struct Variance {
   T* var;
-  int64_t columns;
+  int64_t groups;
   double count;
   PYGAN_DEVICE void put(const Lane& at, const double* sum) const {
-    var[at.segment * columns + at.column] = variance_of<T>(sum[0], sum[1], count);
+    var[at.segment * groups + at.column] = variance_of<T>(sum[0], sum[1], count);
   }
 };
 
 template <class T>
-void moments(const T* x, T* mean, T* var, int64_t segments, int64_t rows, int64_t columns) {
-  const double count = static_cast<double>(rows);
-  sums_of<T, 1>(segments, rows, columns, Values<T>{x, rows, columns},
-                Mean<T>{mean, columns, count});
-  sums_of<T, 2>(segments, rows, columns, Centred<T>{x, mean, rows, columns},
-                Variance<T>{var, columns, count});
+void moments(const T* x, T* mean, T* var, int64_t segments, int64_t rows, int64_t groups,
+             int64_t width) {
+  const double count = static_cast<double>(rows * width);
+  const int64_t columns = groups * width;
+  sums_of<T, 1>(segments, rows, groups, width, Values<T>{x, rows, columns},
+                Mean<T>{mean, groups, count});
+  sums_of<T, 2>(segments, rows, groups, width, Centred<T>{x, mean, rows, columns, width},
+                Variance<T>{var, groups, count});
 }
 
 }  // namespace

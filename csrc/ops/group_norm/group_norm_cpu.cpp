@@ -5,6 +5,7 @@
 #include "core/isa.h"
 #include "core/parallel.h"
 #include "ops/batch_norm/column_sums.h"
+#include "ops/batch_norm/functors.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
@@ -65,7 +66,6 @@ void moments(const GroupNormArgs& a, const T* x, T* mean, T* var, double* sums) 
     spread(mean, c0, n, a.width, mu);
     for (int64_t c = 0; c < n; ++c) p[c] = q[c] = 0;
     const T* at = mu;
-    // The rounding of the mean is taken out again by s.
     add_rows<T>(0, a.positions, c0, n, p, q,
                 [=](int64_t r, int64_t first, int64_t width, T* s, T* t) {
                   const T* xr = x + r * channels + first;
@@ -78,11 +78,8 @@ void moments(const GroupNormArgs& a, const T* x, T* mean, T* var, double* sums) 
     add_groups(p, c0, n, a.width, sums);
     add_groups(q, c0, n, a.width, sums + a.groups);
   }
-  for (int64_t g = 0; g < a.groups; ++g) {
-    const double shift = sums[g] / count;
-    const double v = sums[a.groups + g] / count - shift * shift;
-    var[g] = static_cast<T>(v < 0 ? 0 : v);  // NaN stays NaN
-  }
+  for (int64_t g = 0; g < a.groups; ++g)
+    var[g] = variance_of<T>(sums[g], sums[a.groups + g], count);
 }
 
 template <class T>
@@ -106,13 +103,13 @@ void forward(const GroupNormArgs& a) {
         spread(mean, c0, n, a.width, mu);
         spread(var, c0, n, a.width, scale);
         for (int64_t c = 0; c < n; ++c) {
-          scale[c] = (weight ? weight[c0 + c] : T(1)) / square_root(scale[c] + eps);
+          scale[c] = scale_of(weight ? weight[c0 + c] : T(1), scale[c], eps);
           shift[c] = bias ? bias[c0 + c] : T(0);
         }
         for (int64_t r = 0; r < positions; ++r) {
           const T* xr = x + r * channels + c0;
           T* yr = y + r * channels + c0;
-          for (int64_t c = 0; c < n; ++c) yr[c] = (xr[c] - mu[c]) * scale[c] + shift[c];
+          for (int64_t c = 0; c < n; ++c) yr[c] = normalized(xr[c], mu[c], scale[c], shift[c]);
         }
       }
     }
@@ -139,7 +136,7 @@ void backward_sample(const GroupNormArgs& a, int64_t i, double* sums /* (2, grou
     double p[kChannels] = {}, q[kChannels] = {};  // sum dy, sum dy (x - mean)
     spread(mean, c0, n, a.width, mu);
     spread(var, c0, n, a.width, inverse);
-    for (int64_t c = 0; c < n; ++c) inverse[c] = T(1) / square_root(inverse[c] + eps);
+    for (int64_t c = 0; c < n; ++c) inverse[c] = scale_of(T(1), inverse[c], eps);
     const T* at = mu;
     add_rows<T>(0, positions, c0, n, p, q,
                 [=](int64_t r, int64_t first, int64_t width, T* s, T* t) {
@@ -168,7 +165,7 @@ void backward_sample(const GroupNormArgs& a, int64_t i, double* sums /* (2, grou
     spread<double>(sums, c0, n, a.width, of_shift);
     spread<double>(sums + a.groups, c0, n, a.width, of_slope);
     for (int64_t c = 0; c < n; ++c) {
-      inverse[c] = T(1) / square_root(inverse[c] + eps);
+      inverse[c] = scale_of(T(1), inverse[c], eps);
       gain[c] = weight ? weight[c0 + c] : T(1);
       shift[c] = static_cast<T>(of_shift[c] / count);
       slope[c] = static_cast<T>(of_slope[c] / count) * inverse[c];

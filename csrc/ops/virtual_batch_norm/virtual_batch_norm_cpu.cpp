@@ -5,6 +5,8 @@
 #include "core/isa.h"
 #include "core/parallel.h"
 #include "ops/batch_norm/column_sums.h"
+#include "ops/batch_norm/functors.h"
+#include "ops/virtual_batch_norm/functors.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
@@ -21,7 +23,6 @@ void moments(const T* x, int64_t rows, int64_t stride, int64_t n, T* mean, T* va
     mean[c] = static_cast<T>(p[c] / count);
     p[c] = q[c] = 0;
   }
-  // The rounding of the mean is taken out again by s.
   add_rows<T>(0, rows, 0, n, p, q, [=](int64_t r, int64_t, int64_t width, T* s, T* t) {
     for (int64_t c = 0; c < width; ++c) {
       const T d = x[r * stride + c] - mean[c];
@@ -29,11 +30,7 @@ void moments(const T* x, int64_t rows, int64_t stride, int64_t n, T* mean, T* va
       t[c] += d * d;
     }
   });
-  for (int64_t c = 0; c < n; ++c) {
-    const double shift = p[c] / count;
-    const double v = q[c] / count - shift * shift;
-    var[c] = static_cast<T>(v < 0 ? 0 : v);  // NaN stays NaN
-  }
+  for (int64_t c = 0; c < n; ++c) var[c] = variance_of<T>(p[c], q[c], count);
 }
 
 // mu and 1 / s of each channel of one sample, and d
@@ -45,11 +42,9 @@ struct Blend {
   void set(const T* mean, const T* var, const T* ref_mean, const T* ref_var, int64_t n, T a,
            T eps) {
     for (int64_t c = 0; c < n; ++c) {
-      d[c] = a == T(0) ? T(0) : mean[c] - ref_mean[c];
-      const T own = a == T(0) ? T(0) : a * var[c];
-      mu[c] = ref_mean[c] + a * d[c];
-      const T blended = (T(1) - a) * ref_var[c] + own + a * (T(1) - a) * d[c] * d[c];
-      inverse[c] = T(1) / square_root(blended + eps);
+      d[c] = shift_of(mean[c], ref_mean[c], a);
+      mu[c] = blended_mean(d[c], ref_mean[c], a);
+      inverse[c] = blended_inverse(d[c], var[c], ref_var[c], a, eps);
     }
   }
 };
@@ -86,7 +81,7 @@ void forward(const VirtualNormArgs& a) {
         }
         for (int64_t r = 0; r < positions; ++r)
           for (int64_t c = 0; c < n; ++c)
-            y[r * channels + c] = (x[r * channels + c] - blend.mu[c]) * scale[c] + shift[c];
+            y[r * channels + c] = normalized(x[r * channels + c], blend.mu[c], scale[c], shift[c]);
       }
   });
 }
@@ -115,20 +110,19 @@ void backward_tile(const VirtualNormArgs& a, int64_t i, int64_t c0, int64_t n, d
       t[c] += dyr[c] * (xr[c] - mu[c]);
     }
   });
-  const double share = a.share, count = static_cast<double>(positions);
+  const double count = static_cast<double>(positions);
   T scale[kChannels], shift[kChannels], slope[kChannels];
   for (int64_t c = 0; c < n; ++c) {
-    const double r = static_cast<double>(blend.inverse[c]);
-    const double w = weight ? static_cast<double>(weight[c0 + c]) : 1;
-    const double dmu = -r * w * p[c], dvar = -0.5 * r * r * r * w * q[c];
-    const double across = 2 * share * (1 - share) * static_cast<double>(blend.d[c]) * dvar;
-    sums[c0 + c] += p[c];
-    sums[channels + c0 + c] += r * q[c];
-    sums[2 * channels + c0 + c] += (1 - share) * dmu - across;
-    sums[3 * channels + c0 + c] += (1 - share) * dvar;
-    scale[c] = static_cast<T>(w * r);
-    shift[c] = static_cast<T>((share * dmu + across) / count);
-    slope[c] = static_cast<T>(2 * share * dvar / count);
+    const ChannelTerms t = terms_of(p[c], q[c], weight ? static_cast<double>(weight[c0 + c]) : 1,
+                                    static_cast<double>(blend.inverse[c]),
+                                    static_cast<double>(blend.d[c]), a.share, count);
+    sums[c0 + c] += t.dbias;
+    sums[channels + c0 + c] += t.dweight;
+    sums[2 * channels + c0 + c] += t.dmean;
+    sums[3 * channels + c0 + c] += t.dvar;
+    scale[c] = static_cast<T>(t.scale);
+    shift[c] = static_cast<T>(t.shift);
+    slope[c] = static_cast<T>(t.slope);
   }
   for (int64_t r = 0; r < positions; ++r) {
     const T *xr = x + r * channels, *dyr = dy + r * channels;
