@@ -2,19 +2,10 @@
 
 #include "core/vecmath.h"
 #include "ops/sort/merge.h"
+#include "ops/sort/order.h"
 
 namespace pygan::PYGAN_ISA {
 namespace {
-
-// Unsigned integers in the order of the numbers: NaN above all, 0 and -0 the same.
-template <class T>
-vecmath::BitsOf<T> ordered(T x) {
-  using Bits = vecmath::BitsOf<T>;
-  constexpr Bits sign = ~vecmath::Format<T>::magnitude;
-  if (x != x) return ~Bits(0);
-  const Bits b = vecmath::bits(x + T(0));  // -0 + 0 = 0
-  return b & sign ? ~b : b | sign;
-}
 
 template <class T>
 void sort_of(const SortArgs& a) {
