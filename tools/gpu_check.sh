@@ -23,7 +23,7 @@ state=build/gpu
 results=benchmarks/results
 [ -n "$rehearse" ] && { state=build/gpu-rehearsal; results=$state/results; }
 mkdir -p "$state" "$results"
-export PYTHONPATH=$PWD PYTHONUNBUFFERED=1
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 device=$([ -n "$rehearse" ] && echo emu || echo cuda)
 
 drive() { "$python" -m benchmarks.gpu "$@" $rehearse --seconds "$seconds" --state "$state"; }

@@ -1,7 +1,7 @@
-"""pygan's float32 beside PyTorch on the same GPU: layers, and whole steps of a DCGAN-64.
+"""pygan's float32 and TF32 beside PyTorch on the same GPU: layers, and whole steps of a DCGAN-64.
 
-PyTorch's rows come first and in its own best forms: TF32 and bfloat16 (which pygan does not have
-yet), float32; eager, compiled, and captured in a CUDA graph. Times are medians of rounds of many
+PyTorch's rows come first and in its own best forms: TF32, bfloat16 (which pygan does not have
+yet) and float32; eager, compiled, and captured in a CUDA graph. Times are medians of rounds of many
 iterations between two synchronisations, so they contain what a user waits for.
 """
 
@@ -20,6 +20,10 @@ from benchmarks.gpu import torch_peer
 from benchmarks.gpu.run import Run, synchronize
 
 Work = Callable[[], Any]
+Maker = Callable[[], tuple[Work, float, Work]]
+
+# pygan's: float32 throughout, or TF32 inputs of products (pygan.set_float32_matmul_precision)
+PRECISIONS = {"float32": "highest", "tf32": "high"}
 
 # DCGAN-64's layers: name, input size, input channels, output channels; 4x4, stride 2, padding 1
 LAYERS = [("D1", 64, 3, 64), ("D2", 32, 64, 128), ("D3", 16, 128, 256), ("D4", 8, 256, 512)]
@@ -54,6 +58,12 @@ def measure(run: Run) -> int:
         row: dict[str, Any] = {"name": name, "batch": batch, "width": width}
         try:
             work, flop, wait = makers[name]()
+            if run.rehearsal:  # a time of the emulator says nothing
+                work()
+                wait()
+                print(f"{name}: ran")
+                run.add(row)
+                continue
             row.update(time_work(work, wait, seconds))
             row["tflops"] = flop / row["ms"] / 1e9 if flop else None
             print(
@@ -68,9 +78,7 @@ def measure(run: Run) -> int:
     return run.finish(failed)
 
 
-def _works(
-    batch: int, width: int, device: str
-) -> dict[str, Callable[[], tuple[Work, float, Work]]]:
+def _works(batch: int, width: int, device: str) -> dict[str, Maker]:
     rng = np.random.default_rng(0)
 
     def normal(*shape: int) -> pg.Tensor:
@@ -95,12 +103,19 @@ def _works(
     def step(game: str) -> tuple[Work, float, Work]:
         return _step(game, batch, width, device), 0.0, wait
 
-    found: dict[str, Callable[[], tuple[Work, float, Work]]] = {}
-    for layer, *shape in LAYERS:
-        for kind in ("conv2d", "conv_transpose2d", "conv2d_weight_grad"):
-            found[f"{layer} {kind}: pygan float32"] = partial(conv, kind, *shape)
-    for game in ("dcgan64", "critic64"):
-        found[f"{game} step: pygan float32"] = partial(step, game)
+    def in_precision(precision: str, make: Maker) -> tuple[Work, float, Work]:
+        pg.set_float32_matmul_precision(PRECISIONS[precision])
+        return make()
+
+    found: dict[str, Maker] = {}
+    for precision in PRECISIONS:
+        for layer, *shape in LAYERS:
+            for kind in ("conv2d", "conv_transpose2d", "conv2d_weight_grad"):
+                make = partial(conv, kind, *shape)
+                found[f"{layer} {kind}: pygan {precision}"] = partial(in_precision, precision, make)
+        for game in ("dcgan64", "critic64"):
+            make = partial(step, game)
+            found[f"{game} step: pygan {precision}"] = partial(in_precision, precision, make)
     return found
 
 

@@ -39,7 +39,9 @@ def train(run: Run) -> int:
         finite = all(np.isfinite(v) for v in last.values() if isinstance(v, float))
         failed += not finite
         row = {"name": name, "steps": steps, "seconds": seconds, "picture": picture.name, **last}
-        print(f"{name}: {steps} steps in {seconds:.1f} s; {last}")
+        if run.rehearsal:
+            row = {"name": name, "steps": steps, "picture": picture.name}
+        print(f"{name}: {row}")
         run.add(row)
     return run.finish(failed)
 
