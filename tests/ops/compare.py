@@ -108,9 +108,23 @@ def wide(arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [a.astype(np.float64) if floating(a) else a for a in arrays]
 
 
-def compare(case: Case, example: Example, seed: int, device: str = "cpu") -> None:
-    """Raises AssertionError where the engine is not as good as the precision allows."""
-    table = TABLES[device]
+@dataclass
+class Expected:
+    """What the engine must give for an example, at each of its orders.
+
+    dys, ddxs: the cotangents of orders 1 and 2, empty where there is no derivative.
+    same: the reference in the example's precision; truth: in double precision, None where the bits
+    must be those of ``same``; scales: of each result's error bound.
+    """
+
+    dys: list
+    ddxs: list
+    same: list[tuple]
+    truth: list[tuple | None]
+    scales: list[list]
+
+
+def expect(case: Case, example: Example, seed: int) -> Expected:
     rng = np.random.default_rng(seed)
     orders = Orders(case, example)
     x = list(example.inputs)
@@ -121,25 +135,39 @@ def compare(case: Case, example: Example, seed: int, device: str = "cpu") -> Non
     ddxs = [rng.standard_normal(v.shape).astype(v.dtype) for v in x if floating(v)]
     if not differentiable:
         dys = ddxs = []
-    results = engine_orders(case, example, dys, ddxs, device)
-    arguments = [x, [*dys, *x], [*ddxs, *dys, *x]]
+    expected = Expected(dys, ddxs, [], [], [])
+    for order, arguments in enumerate([x, [*dys, *x], [*ddxs, *dys, *x]][: 3 if dys else 1]):
+        exact = order in case.exact or not case.differentiable
+        args = wide(arguments)
+        expected.same.append(orders(order, *arguments))
+        expected.truth.append(None if exact else orders(order, *args))
+        expected.scales.append([] if exact else scale_of(case, example, order, args, rng))
+    return expected
+
+
+def check(case: Case, example: Example, expected: Expected, device: str = "cpu") -> None:
+    """Raises AssertionError where the engine is not as good as the precision allows."""
+    table = TABLES[device]
+    results = engine_orders(case, example, expected.dys, expected.ddxs, device)
     for order, actual in enumerate(results):
-        same = orders(order, *arguments[order])
+        same, truth = expected.same[order], expected.truth[order]
         what = f"{case.name} order {order} {example}"
         assert len(actual) == len(same), f"{what}: {len(actual)} results, expected {len(same)}"
-        if order in case.exact or not case.differentiable:
+        if truth is None:
             for i, (a, b) in enumerate(zip(actual, same, strict=True)):
                 assert a.dtype == b.dtype, f"{what}: result {i} is {a.dtype}, expected {b.dtype}"
                 np.testing.assert_array_equal(a, b, err_msg=f"{what}: result {i}", strict=True)
             table.add(case.name, order, 0.0)
             continue
-        args = wide(arguments[order])
-        truth = orders(order, *args)
-        scales = scale_of(case, example, order, args, rng)
-        ratio = 0.0
+        scales, ratio = expected.scales[order], 0.0
         for i, (a, t, s) in enumerate(zip(actual, truth, same, strict=True)):
             ratio = max(ratio, assert_close(a, t, s, scales[i], f"{what}: result {i}"))
         table.add(case.name, order, ratio)
+
+
+def compare(case: Case, example: Example, seed: int, device: str = "cpu") -> None:
+    """The engine against the reference, at all of the example's orders."""
+    check(case, example, expect(case, example, seed), device)
 
 
 def scale_of(

@@ -248,9 +248,9 @@ class _Finder:
                     self.barrier(i)
                 elif text in names and self.source.at(i - 1) not in (".", "->", "::", "&)"):
                     self.subscripts(i)
-                elif text in _RELATIONS and self.source.tokens[i].spaced:
-                    self.comparison(i)
-                elif text == "!=" and i in self.loops and self.is_counter(i):
+                elif (text in _RELATIONS and self.source.tokens[i].spaced) or (
+                    text == "!=" and i in self.loops and self.is_counter(i)
+                ):
                     self.comparison(i)
 
     def _loop_conditions(self, f: Function) -> set[int]:
