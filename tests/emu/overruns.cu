@@ -54,7 +54,8 @@ PYGAN_KERNEL void shared_at(float* y /* (32) */, int at) {
   PYGAN_SHARED(float, first, [32]);
   PYGAN_SHARED(float, tile, [32]);
   first[threadIdx.x] = 0.0f;
-  tile[static_cast<int>(threadIdx.x) + at] = 1.0f;  // [shared write]
+  float* const pointer = tile;                         // of which the compiler knows no bounds
+  pointer[static_cast<int>(threadIdx.x) + at] = 1.0f;  // [shared write]
   y[threadIdx.x] = tile[threadIdx.x];
 }
 PLANTED(overrun_shared) {
@@ -70,6 +71,32 @@ PLANTED(underrun_shared) {
 PLANTED(overrun_shared_far) {
   Global<float> y(32);
   launch(shared_at, {1, 32}, y, 20000);
+  return y[0];
+}
+
+PYGAN_KERNEL void next_row(float* y /* (32) */, int at) {
+  PYGAN_SHARED(float, tile, [2][32]);
+  tile[0][threadIdx.x] = tile[1][threadIdx.x] = 1.0f;
+  y[threadIdx.x] = tile[0][static_cast<int>(threadIdx.x) + at];  // [next row]
+}
+PLANTED(overrun_row) {
+  Global<float> y(32);
+  launch(next_row, {1, 32}, y, 1);
+  return y[0];
+}
+PLANTED(underrun_row) {
+  Global<float> y(32);
+  launch(next_row, {1, 32}, y, -1);
+  return y[0];
+}
+PYGAN_KERNEL void registers(float* y /* (32) */, int n) {
+  float sums[4];
+  for (int i = 0; i < n; ++i) sums[i] = 1.0f;  // [registers]
+  y[threadIdx.x] = sums[threadIdx.x % 4];
+}
+PLANTED(overrun_registers) {
+  Global<float> y(32);
+  launch(registers, {1, 32}, y, 5);
   return y[0];
 }
 

@@ -24,6 +24,7 @@ KERNELS = [HERE / f"{name}.cu" for name in ("races", "overruns", "meetings", "cl
 SCHEDULES = ["forward", "reverse", "random:1", "random:2", "random:3"]
 FLAGS = ["-std=c++20", f"-I{CSRC}", f"-I{HERE}", "-O1", "-Wall", "-Wextra", "-ffp-contract=off"]
 CHECKED = ["-g1", "-fsanitize=thread", "-DPYGAN_BACKEND=backend_check", "-DPYGAN_EMU_CHECKED"]
+BOUNDS = {True: "-fsanitize=array-bounds", False: "-fsanitize=bounds-strict"}  # clang, GCC
 
 
 def find_compiler() -> str:
@@ -52,7 +53,7 @@ def planted(request: pytest.FixtureRequest) -> Path:
         out = folder / f"{source.stem}.o"
         flags = [*FLAGS, "-fPIE", "-fvisibility=hidden"]
         if source.suffix == ".cu":
-            flags += [*CHECKED, "-x", "c++"]
+            flags += [*CHECKED, BOUNDS["clang" in compiler], "-x", "c++"]
         subprocess.run([compiler, *flags, "-c", source, "-o", out], check=True)
         return out
 
@@ -128,6 +129,12 @@ PLANTED: dict[str, tuple[list[str], str]] = {
     ),
     "underrun_shared": (["shared write"], OUTSIDE + " .* 4 bytes before the start of 'tile'"),
     "overrun_shared_far": (["shared write"], OUTSIDE + r" .* bytes past the end of 'tile'"),
+    "overrun_row": (
+        ["next row"],
+        rf"{THREAD}: index 32 is outside of the array of type 'float \[32\]' at",
+    ),
+    "underrun_row": (["next row"], rf"{THREAD}: index -1 is outside of the array of type"),
+    "overrun_registers": (["registers"], rf"{THREAD}: index 4 .* 'float \[4\]' at"),
     "overrun_dynamic": (
         ["dynamic write"],
         OUTSIDE + r" .* 0 bytes past the end of 'dynamic shared memory' \(shared, 128 bytes",

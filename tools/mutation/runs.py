@@ -7,7 +7,9 @@ import pickle
 import re
 import selectors
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from random import Random
 
@@ -22,16 +24,30 @@ GRACE = 20.0  # seconds after which a process that has not ended its work is kil
 
 
 def forked(jobs: list[Callable[[], object]], at_once: int, seconds: float) -> Iterator[tuple]:
-    """(job's number, its result; or None where the process died or was killed, and how), as they end."""
+    """(job's number, its result, "") as they end; (number, None, how) of a process that died."""
     waiting = list(enumerate(jobs))[::-1]
     running: dict[int, tuple[int, int, float, list[bytes]]] = {}  # pipe: job, process, end, parts
     selector = selectors.DefaultSelector()
+    try:
+        yield from _run(waiting, running, selector, at_once, seconds)
+    finally:  # nobody wants the rest
+        for _, process, _, _ in running.values():
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        selector.close()
+
+
+def _run(
+    waiting: list, running: dict, selector: selectors.BaseSelector, at_once: int, seconds: float
+) -> Iterator[tuple]:
     while waiting or running:
         while waiting and len(running) < at_once:
             number, job = waiting.pop()
             reader, writer = os.pipe()
             process = os.fork()
             if process == 0:
+                for other in (reader, *running):
+                    os.close(other)
                 _child(job, writer)
             os.close(writer)
             running[reader] = number, process, time.monotonic() + seconds, []
@@ -54,11 +70,8 @@ def forked(jobs: list[Callable[[], object]], at_once: int, seconds: float) -> It
             status = os.waitpid(process, 0)[1]
             data = b"".join(parts)
             if how or os.WIFSIGNALED(status) or not data:
-                how = (
-                    how or f"died of signal {os.WTERMSIG(status)}"
-                    if os.WIFSIGNALED(status)
-                    else how
-                )
+                if not how and os.WIFSIGNALED(status):
+                    how = f"died of signal {os.WTERMSIG(status)}"
                 yield number, None, how or "died"
             else:
                 yield number, pickle.loads(data), ""
@@ -72,7 +85,10 @@ def _child(job: Callable[[], object], writer: int) -> None:
         while at < len(data):
             at += os.write(writer, data[at : at + (1 << 20)])
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(status)
 
 

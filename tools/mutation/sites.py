@@ -1,16 +1,16 @@
 """Where a kernel file can be broken, and the copy of it in which a number chosen at run time says
 which break is made.
 
-A kind           what is changed                                        written as
-barrier_block    __syncthreads and its and/or/count forms left out      (chosen(7) ? void() : __syncthreads())
-barrier_warp     __syncwarp left out                                    the same
-shared_index     one subscript of an array in shared memory, + 1        tile[(y) + chosen(7)][x]
-loop_longer      a loop's bound, one step further                       i < (n) + chosen(7)
-loop_shorter     a loop's bound, one step less                          i < (n) - chosen(8)
-guard            a comparison that is no loop's admits its border       less(7, i, n)
-warp_mask        a collective's mask names all lanes                    (chosen(7) ? 0xffffffffu : (mask))
+kind           what is changed                                     written as
+barrier_block  __syncthreads or its _or, _and, _count left out     (chosen(7) ? void() : ...)
+barrier_warp   __syncwarp left out                                 (chosen(7) ? void() : ...)
+shared_index   one subscript of an array in shared memory, + 1     tile[(y) + chosen(7)][x]
+loop_longer    a loop's bound, one further                         i < (n) + chosen(7)
+loop_shorter   a loop's bound, one less                            i < (n) - chosen(8)
+guard          any other comparison admits its border, or not      less(7, i, n)
+warp_mask      a collective's mask names all lanes                 (chosen(7) ? ~0u : (mask))
 
-Changes are insertions, so they nest. What is compared as a value, with a number of type T, is no guard.
+Changes are insertions, so they nest. A comparison with a number of the data's type T is no guard.
 """
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ class Site:
     text: str  # the source line
     original: str
     mutated: str
+
+    def __str__(self) -> str:
+        change = f"{self.original} -> {self.mutated or 'left out'}"
+        return f"{self.file}:{self.line} {self.kind}: {change}"
 
 
 @dataclass

@@ -126,8 +126,8 @@ class Source:
 
     @cached_property
     def functions(self) -> list[Function]:
-        """Those marked PYGAN_KERNEL, PYGAN_DEVICE or PYGAN_BITS that have a body. A constexpr one may run in
-        the compiler, which a change chosen at run time does not reach: left out."""
+        """Those marked PYGAN_KERNEL, PYGAN_DEVICE or PYGAN_BITS that have a body. A constexpr one
+        may run in the compiler, which a change chosen at run time does not reach: left out."""
         found = []
         for i, token in enumerate(self.tokens):
             if token.text in _MARKS and (function := self._function(i)):
@@ -169,12 +169,12 @@ def _directives_and_dead_code(text: str) -> dict[int, int]:
     dead_since = None
     for match in _DIRECTIVE.finditer(text):
         begin = match.start() + match[0].index("#")
-        words = match[0].replace("#", " ").split()
-        word, condition = (words + ["", ""])[0], " ".join(words[1:])
+        words = match[0].replace("#", " ").replace("!", " ! ").split()
+        word, condition = words[0] if words else "", " ".join(words[1:])
         was_alive = all(alive)
         if word in ("if", "ifdef", "ifndef"):
             nvcc = "__CUDACC__" in condition or "__CUDA_ARCH__" in condition
-            inverted = word == "ifndef" or condition.startswith("!")
+            inverted = word == "ifndef" or condition.startswith("! ")
             alive.append(not nvcc or inverted)
             alive_else.append(not nvcc or not inverted)
         elif word in ("else", "elif"):

@@ -1,5 +1,5 @@
-"""What has to notice a mutant: examples of the tests' cases at orders 0, 1 and 2, and tests of their
-own. Always the same ones."""
+"""What has to notice a mutant: examples of the tests' cases at orders 0, 1 and 2, and the tests of
+single kernels. Always the same ones."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _draw(case: Case, count: int) -> list[CaseTrial]:
 def _pytest(arguments: list[str], plugin: object = None) -> int:
     import pytest
 
-    quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header"]
+    quiet = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--no-header"]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return int(pytest.main([*quiet, *arguments], plugins=[plugin] if plugin else []))
 
@@ -145,6 +145,8 @@ def measure(engine: Engine, trial: Trial) -> bool:
         trial.run()
     except pygan.DeviceError:
         return False
+    except Exception as error:
+        raise RuntimeError(f"without any mutant: {trial.name}") from error
     trial.calls, trial.seconds = engine.calls(), time.perf_counter() - began
     return True
 
