@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -100,7 +101,7 @@ def _draw(case: Case, count: int) -> list[CaseTrial]:
 def _pytest(arguments: list[str], plugin: object = None) -> int:
     import pytest
 
-    quiet = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--no-header"]
+    quiet = ["-q", "-p", "no:cacheprovider", "--assert=plain", "-ofilterwarnings="]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return int(pytest.main([*quiet, *arguments], plugins=[plugin] if plugin else []))
 
@@ -124,10 +125,11 @@ def find_tests(engine: Engine, paths: list[str]) -> list[TestTrial]:
                 seconds = time.perf_counter() - self.began
                 trials.append(TestTrial(report.nodeid, engine.calls(), seconds))
             elif report.failed:
-                raise SystemExit(f"{report.nodeid} fails without any mutant:\n{report.longrepr}")
+                sys.__stderr__.write(f"{report.nodeid}:\n{report.longrepr}\n")
 
     ignored = [f"--ignore={path}" for path in _LEFT_OUT]
-    _pytest([*paths, "-m", "emu", *ignored], Recorder())
+    if status := _pytest([*paths, "-m", "emu", *ignored], Recorder()):
+        raise SystemExit(f"pytest without any mutant: exit status {status}")
     return [t for t in trials if t.calls.any()]
 
 
