@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     def say(text: str) -> None:
         print(f"[{time.perf_counter() - began:6.1f} s] {text}", flush=True)
 
-    copies = args.build.resolve() / "csrc"
+    file, folder = args.json and args.json.resolve(), args.build.resolve()
+    os.chdir(ROOT)  # tests have their ids from there
+    copies = folder / "csrc"
     sites = write_copies(ROOT, copies)
     wanted = [
         k
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{k:5} {sites[k - 1]}")
         return 0
     say(f"{len(wanted)} mutants of {len(sites)}; building")
-    module = build(ROOT, args.build.resolve() / "build", copies)
+    module = build(ROOT, folder / "build", copies)
     engine = load(module, len(sites))
 
     from mutation.runs import run_mutants, run_unchanged
@@ -88,8 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     outcomes.sort(key=lambda o: (o.site.file, o.site.line, o.site.kind))
     stale = explain(outcomes, whole=not (args.only or args.ops))
     print(table(outcomes))
-    if args.json:
-        args.json.write_text(json.dumps(summary(outcomes), indent=1) + "\n")
+    if file:
+        file.write_text(json.dumps(summary(outcomes), indent=1) + "\n")
     found = problems(outcomes, stale)
     for problem in found:
         print(problem)

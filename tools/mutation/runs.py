@@ -109,7 +109,7 @@ def run_unchanged(engine: Engine, examples: int, ops: str | None, at_once: int) 
         return job
 
     def tests() -> list:
-        return find_tests(engine, ["tests"])
+        return find_tests(engine)
 
     parts = 8 * at_once  # the long ones spread
     kept: list[Trial] = []

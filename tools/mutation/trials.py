@@ -106,13 +106,13 @@ def _pytest(arguments: list[str], plugin: object = None) -> int:
         return int(pytest.main([*quiet, *arguments], plugins=[plugin] if plugin else []))
 
 
-# test_ops.py and test_kernels_checked.py draw from the cases; the emulator's own tests and
-# training hold no kernel of the package to anything that these do not
-_LEFT_OUT = ("tests/test_ops.py", "tests/emu", "tests/test_train_device.py")
+# The tests of single kernels. test_ops.py draws from the cases, as draw_cases does; training and the
+# emulator's own tests hold no kernel to anything that these do not.
+_FOLDER = "tests/ops"
 
 
-def find_tests(engine: Engine, paths: list[str]) -> list[TestTrial]:
-    """The tests marked emu, run once; the mutants that each reaches."""
+def find_tests(engine: Engine) -> list[TestTrial]:
+    """The tests marked emu of single kernels, run once; the mutants that each reaches."""
     trials: list[TestTrial] = []
 
     class Recorder:
@@ -127,8 +127,7 @@ def find_tests(engine: Engine, paths: list[str]) -> list[TestTrial]:
             elif report.failed:
                 sys.__stderr__.write(f"{report.nodeid}:\n{report.longrepr}\n")
 
-    ignored = [f"--ignore={path}" for path in _LEFT_OUT]
-    if status := _pytest([*paths, "-m", "emu", *ignored], Recorder()):
+    if status := _pytest([_FOLDER, "-m", "emu"], Recorder()):
         raise SystemExit(f"pytest without any mutant: exit status {status}")
     return [t for t in trials if t.calls.any()]
 
