@@ -106,8 +106,8 @@ def _pytest(arguments: list[str], plugin: object = None) -> int:
         return int(pytest.main([*quiet, *arguments], plugins=[plugin] if plugin else []))
 
 
-# The tests of single kernels. test_ops.py draws from the cases, as draw_cases does; training and the
-# emulator's own tests hold no kernel to anything that these do not.
+# The tests of single kernels. test_ops.py draws from the cases, as draw_cases does; training and
+# the emulator's own tests hold no kernel to anything that these do not.
 _FOLDER = "tests/ops"
 
 
