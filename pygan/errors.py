@@ -11,7 +11,7 @@ code  meaning
 2     configuration, including wrong shapes and dtypes
 3     data
 4     checkpoint
-5     device or memory
+5     device or memory, or a mistake of a kernel that ``emu`` found
 6     a loss or gradient that is not finite
 7     collapse: training ran, but the generator is not usable
 ====  ==========================================================

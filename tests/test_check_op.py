@@ -108,10 +108,10 @@ def test_comparison_with_the_reference_catches_the_second_order_alone(mistake: s
         op = Planted(mistake=both, order=order)
         case = dataclasses.replace(CASES[name], engine=lambda *x, op=op, **_: op(*x))
         if expected is None:
-            compare(case, Example(inputs, hyper), 1, Table())
+            compare(case, Example(inputs, hyper), 1, table=Table())
             continue
         with pytest.raises(AssertionError, match=expected):
-            compare(case, Example(inputs, hyper), 1, Table())
+            compare(case, Example(inputs, hyper), 1, table=Table())
 
 
 def test_page_for_users_runs() -> None:

@@ -36,6 +36,7 @@ def test_exit_codes_and_builtin_bases():
         "DataError": (3, ValueError),
         "CheckpointError": (4, RuntimeError),
         "DeviceError": (5, RuntimeError),
+        "EmulatorError": (5, RuntimeError),
         "OutOfMemoryError": (5, MemoryError),
         "NonFiniteError": (6, FloatingPointError),
         "CollapseError": (7, Exception),

@@ -10,7 +10,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 def test_python_blocks_run() -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     code = "\n".join(blocks)
     assert "fit(steps=1000)" in code
     names: dict[str, object] = {}

@@ -204,11 +204,11 @@ def test_comparison_with_the_reference_catches(mistake: str, dtype: str) -> None
     name, gradient_of, inputs, hyper = WRONG[mistake]
     case, table = CASES[name], Table()
     example = Example(tuple(x.astype(dtype) for x in inputs), hyper)
-    compare(case, example, 1, table)
+    compare(case, example, 1, table=table)
     wrong = dataclasses.replace(case, engine=wrong_engine(name, gradient_of))
     order = 2 if mistake == "second order only" else 1
     with pytest.raises(AssertionError, match=f"{name} order {order}"):
-        compare(wrong, example, 1, table)
+        compare(wrong, example, 1, table=table)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -225,13 +225,13 @@ def test_comparison_catches_small_errors_of_the_value(name, wrong, dtype) -> Non
     example = Example(tuple(x.astype(dtype) for x in inputs), {})
     case = dataclasses.replace(CASES[name], engine=wrong)
     with pytest.raises(AssertionError, match=f"{name} order 0"):
-        compare(case, example, 1, Table())
+        compare(case, example, 1, table=Table())
 
 
 def test_a_wrong_reference_is_caught_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference.functions, "exp_vjp2", lambda ddx, dy, x: (ddx[0], dy))
     with pytest.raises(AssertionError, match="exp order 2"):
-        compare(CASES["exp"], Example((a(5),), {}), 1, Table())
+        compare(CASES["exp"], Example((a(5),), {}), 1, table=Table())
 
 
 # assert_close

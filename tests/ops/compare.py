@@ -145,9 +145,17 @@ def expect(case: Case, example: Example, seed: int) -> Expected:
     return expected
 
 
-def check(case: Case, example: Example, expected: Expected, device: str = "cpu") -> None:
-    """Raises AssertionError where the engine is not as good as the precision allows."""
-    table = TABLES[device]
+def check(
+    case: Case,
+    example: Example,
+    expected: Expected,
+    device: str = "cpu",
+    table: Table | None = None,
+) -> None:
+    """Raises AssertionError where the engine is not as good as the precision allows.
+
+    What was seen goes into `table`, by default the device's, which the run prints."""
+    table = TABLES[device] if table is None else table
     results = engine_orders(case, example, expected.dys, expected.ddxs, device)
     for order, actual in enumerate(results):
         same, truth = expected.same[order], expected.truth[order]
@@ -165,9 +173,11 @@ def check(case: Case, example: Example, expected: Expected, device: str = "cpu")
         table.add(case.name, order, ratio)
 
 
-def compare(case: Case, example: Example, seed: int, device: str = "cpu") -> None:
+def compare(
+    case: Case, example: Example, seed: int, device: str = "cpu", table: Table | None = None
+) -> None:
     """The engine against the reference, at all of the example's orders."""
-    check(case, example, expect(case, example, seed), device)
+    check(case, example, expect(case, example, seed), device, table)
 
 
 def scale_of(
