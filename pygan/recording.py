@@ -49,6 +49,11 @@ def changed() -> None:
     _changes += 1
 
 
+def _present() -> tuple[int, int]:
+    """What a recording is made under: another value, and it is out of date."""
+    return _changes, _core.replaced_memories()
+
+
 def _nothing() -> None:
     pass
 
@@ -96,7 +101,7 @@ class Recorder:
         self.why: dict[Hashable, str] = {}  # steps that stay eager, and why
         self.replays = 0
         self._steps: dict[Hashable, _Recorded | None] = {}
-        self._seen = _changes
+        self._seen = _present()
 
     def run(self, key: Hashable, inputs: Sequence[Tensor], step: Step) -> Tensor:
         """``step(*inputs)``: eager the first time, recorded the second, then replayed.
@@ -107,8 +112,9 @@ class Recorder:
         """
         if not self.enabled:
             return step(*inputs)
-        if self._seen != _changes:
-            self._seen = _changes
+        present = _present()
+        if self._seen != present:
+            self._seen = present
             self._steps.clear()
             self.why.clear()
         key = (key, *((t.shape, str(t.dtype), t.device) for t in inputs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -247,6 +249,40 @@ def test_a_changed_attribute_of_a_module_is_seen() -> None:
                 t.D.factor = 0.5 * step
         assert eager.train_step() == replayed.train_step(), step
     assert replayed.steps.replays > 0
+
+
+def _freeze(t: pg.Trainer) -> None:
+    t.D.parameters()[0].requires_grad_(False)
+
+
+def _replace_memory(t: pg.Trainer) -> None:
+    weight = t.D.parameters()[0]
+    weight.set_(pg.tensor(weight.numpy() * 0.5))
+
+
+def _another_game(t: pg.Trainer) -> None:
+    t.game = pg.games.LeastSquares()
+
+
+def _another_optimizer(t: pg.Trainer) -> None:
+    t.opt_d = pg.optim.SGD(t.D.named_parameters(), lr=1e-3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_freeze, _replace_memory, _another_game, _another_optimizer],
+    ids=lambda f: f.__name__,
+)
+def test_what_is_changed_between_steps_is_seen(change: Callable[[pg.Trainer], None]) -> None:
+    game = pg.games.NonSaturating()
+    eager, replayed = trainer(False, game), trainer(True, game)
+    for step in range(7):
+        if step == 4:
+            change(eager)
+            change(replayed)
+        assert eager.train_step() == replayed.train_step(), step
+    assert eager.digests() == replayed.digests()
+    assert replayed.steps.replays > 4  # of the changed step too
 
 
 def test_the_switch_of_the_command_line(tmp_path, monkeypatch) -> None:

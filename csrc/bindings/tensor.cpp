@@ -9,6 +9,8 @@
 namespace pygan::bindings {
 namespace {
 
+uint64_t replaced_memories = 0;  // by set_; the GIL guards it
+
 std::string repr(const Tensor& t) {
   std::string s = "Tensor(shape=" + t.shape().str() + ", dtype=" + name(t.dtype());
   if (t.device() != Device::cpu) s += std::string(", device=") + name(t.device());
@@ -377,9 +379,13 @@ void bind_tensor(py::module_& m) {
         Tensor u = other.detach();
         if (variable) u.set_requires_grad(true);
         t = u;
+        ++replaced_memories;
         return self;
       },
       py::arg("other"), "This handle now holds `other`'s memory, as a new leaf; returns itself.");
+  m.def(
+      "replaced_memories", [] { return replaced_memories; },
+      "How often set_ was called: a recorded step holds memory, not handles.");
 
   m.def(
       "tensor",

@@ -13,7 +13,7 @@ an argument; these functions draw nothing and count nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -112,7 +112,8 @@ def discriminator_update(
     inputs = [real, z, *(t for _, draws in penalties for t in draws.values())]
     if steps is None:
         return float(step(*inputs).item())
-    key = ("discriminator", *((p, *draws) for p, draws in penalties))
+    due = [(p, *draws) for p, draws in penalties]
+    key = ("discriminator", *due, *_parts(game, G, D, optimizer))
     return float(steps.run(key, inputs, step).item())
 
 
@@ -135,7 +136,27 @@ def generator_update(
 
     if steps is None:
         return float(step(z).item())
-    return float(steps.run("generator", [z], step).item())
+    key = ("generator", *_parts(game, G, D, optimizer))
+    return float(steps.run(key, [z], step).item())
+
+
+class _Same:
+    """In a key: this very object, whatever it compares equal to."""
+
+    def __init__(self, it: object) -> None:
+        self.it = it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.it is other.it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+
+def _parts(game: Game, G: Module, D: Module, optimizer: Optimizer) -> list[Hashable]:
+    """What tells recorded updates apart: who takes part, and which weights are trained."""
+    trained = tuple(p.requires_grad for p in optimizer.params)
+    return [_Same(game), _Same(G), _Same(D), _Same(optimizer), trained]
 
 
 def _update(
