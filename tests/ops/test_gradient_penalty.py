@@ -40,7 +40,7 @@ def test_interpolate_meets_its_ends_and_an_empty_batch(device: str) -> None:
 
 @pytest.mark.parametrize("device", ON)
 @pytest.mark.parametrize("cost", COSTS)
-@pytest.mark.parametrize("n", [1, 2, 255, 257, 600])
+@pytest.mark.parametrize("n", [1, 2, 255, 257, 600, 2049])
 def test_norm_penalty_of_many_samples(device: str, cost: str, n: int) -> None:
     g = numbers(n, 3)
     value, coefficient = pg.ops.norm_penalty(pg.tensor(g, device=device), cost, 10.0)

@@ -23,25 +23,26 @@ PYGAN_KERNEL void interpolate(const T* real, const T* fake, const T* u, T* x, in
   }
 }
 
-// g (n, d), coefficient (n), costs (n): a block a sample. share: weight / n
+// g (n, d), coefficient (n), costs (n): a sample a block at a time. share: weight / n
 template <class T>
-PYGAN_KERNEL void slopes(const T* g, T* coefficient, double* costs, int64_t d, PenaltyCost cost,
-                         double share) {
+PYGAN_KERNEL void slopes(const T* g, T* coefficient, double* costs, int64_t n, int64_t d,
+                         PenaltyCost cost, double share) {
   PYGAN_SHARED(double, partial, [kWarps]);
-  const int64_t b = blockIdx.x;
-  double sum = 0;
-  for (int64_t i = threadIdx.x; i < d;) {
-    T run = T(0);
-    for (int k = 0; k < kRun && i < d; ++k, i += blockDim.x) {
-      const T v = g[b * d + i];
-      run += v * v;
+  for (int64_t b = blockIdx.x; b < n; b += gridDim.x) {
+    double sum = 0;
+    for (int64_t i = threadIdx.x; i < d;) {
+      T run = T(0);
+      for (int k = 0; k < kRun && i < d; ++k, i += blockDim.x) {
+        const T v = g[b * d + i];
+        run += v * v;
+      }
+      sum += static_cast<double>(run);
     }
-    sum += static_cast<double>(run);
+    const Slope s = slope(cost, block_sum(sum, partial));
+    if (threadIdx.x != 0) continue;
+    costs[b] = s.cost;
+    coefficient[b] = static_cast<T>(share * s.ratio);
   }
-  const Slope s = slope(cost, block_sum(sum, partial));
-  if (threadIdx.x != 0) return;
-  costs[b] = s.cost;
-  coefficient[b] = static_cast<T>(share * s.ratio);
 }
 
 // value () = share sum costs (n). One block.
@@ -64,8 +65,8 @@ void run_interpolate(const InterpolateArgs& a) {
 template <class T>
 void run_norm_penalty(const NormPenaltyArgs& a) {
   const double share = a.weight / static_cast<double>(a.n);
-  launch(slopes<T>, {static_cast<unsigned>(a.n), kThreads}, static_cast<const T*>(a.g),
-         static_cast<T*>(a.coefficient), a.costs, a.d, a.cost, share);
+  launch(slopes<T>, {blocks_for(a.n, 1), kThreads}, static_cast<const T*>(a.g),
+         static_cast<T*>(a.coefficient), a.costs, a.n, a.d, a.cost, share);
   launch(total<T>, {1, kThreads}, static_cast<const double*>(a.costs), static_cast<T*>(a.value),
          a.n, share);
 }
