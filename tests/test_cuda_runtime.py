@@ -83,10 +83,18 @@ def test_copies_and_constants_survive_a_late_stream(run: Run):
 
 
 def test_out_of_memory_waits_for_what_was_freed_and_then_says_so(run: Run):
-    inner, outer, after, limited = run("out_of_memory")
+    inner, outer, after, first, second, limited = run("out_of_memory")
     assert inner.startswith("OutOfMemoryError: out of memory: cannot allocate 40265318 bytes for ")
-    assert outer == after == "fine"
+    assert outer == after == first == second == "fine"
     assert limited.startswith("OutOfMemoryError: out of memory: cannot allocate 4000 bytes")
+
+
+def test_slices_of_one_tensor_are_copied_as_if_at_once(run: Run):
+    assert run("overlapping_copies") == ["same"] * 3
+
+
+def test_memory_that_kernels_cannot_read_is_told_apart(run: Run):
+    assert run("foreign_pointers") == ["in no GPU's memory", "''", "on GPU 1, pygan uses GPU 0"]
 
 
 def test_a_kernel_s_error_ends_the_use_of_the_gpu_only(run: Run):

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from devices import DEVICES
 
 import pygan as pg
 
@@ -70,6 +71,16 @@ def test_a_tensor_keeps_its_device():
     y = pg.tensor(x)
     y.assign_(np.zeros(2, np.float32))
     assert x.numpy().tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("device", ["cpu", *DEVICES])
+@pytest.mark.parametrize(("to", "source"), [(0, 1), (1, 0), (2, 2)])
+def test_slices_of_one_tensor_are_assigned_as_if_at_once(device: str, to: int, source: int):
+    values = np.arange(4000.0).reshape(1000, 4)
+    x = pg.tensor(values.astype(np.float32), device=device)
+    x[to : to + 998].assign_(x[source : source + 998])
+    values[to : to + 998] = values[source : source + 998].copy()
+    np.testing.assert_array_equal(x.numpy(), values)
 
 
 def test_a_move_is_differentiated():

@@ -195,12 +195,47 @@ def test_cupy_and_back(cupy):
         np.testing.assert_array_equal(x.numpy(), a.get())
         with pytest.raises(pg.ShapeError, match="not dense"):
             take(a.T)
+        with pytest.raises(pg.DTypeError, match="float64 is for cpu and emu"):
+            take(a.astype("float64"))
+        with pytest.raises(pg.ShapeError, match="not aligned"):
+            take(cupy.zeros(17, "uint8")[1:].view("float32"))
     copied = pg.tensor(a)
     a += 1
     assert copied.numpy()[0, 0] == 0
     for back in (cupy.from_dlpack(copied), cupy.asarray(copied)):
         assert back.data.ptr == pg._core.data_pointer(copied)
         np.testing.assert_array_equal(back.get(), copied.numpy())
+
+
+@cuda
+@pytest.mark.cuda
+def test_memory_that_is_not_the_gpus_is_refused():
+    on_the_host = np.zeros(4, np.float32)
+
+    class Pretends:
+        __cuda_array_interface__ = on_the_host.__array_interface__
+
+    with pytest.raises(pg.DeviceError, match="in no GPU's memory"):
+        pg.from_cuda_array(Pretends())
+
+
+@cuda
+@pytest.mark.cuda
+def test_memory_goes_back_when_kernels_have_read_it(cupy):
+    n = 1 << 24
+    other = cupy.cuda.Stream(non_blocking=True)  # does not wait for pygan's stream
+    with other:
+        for take in (pg.from_dlpack, pg.from_cuda_array):
+            a = cupy.ones(n, "float32")
+            y = take(a)
+            for _ in range(20):
+                y = y + 1
+            y = y + take(a)
+            at = a.data.ptr
+            del a
+            a = cupy.full(n, 7.0, "float32")  # CuPy's pool gives the same memory again
+            assert a.data.ptr == at
+            assert float(y.numpy().min()) == float(y.numpy().max()) == 22.0
 
 
 @cuda

@@ -162,6 +162,19 @@ bool is_dense(const dlpack::TensorView& v) {
   return true;
 }
 
+// Before borrowed memory of the GPU goes back: its owner's streams need not wait for pygan's kernels,
+// which may still read it. (The legacy default stream does wait.)
+void finish_reading() {
+  try {
+    synchronize(Device::cuda);
+  } catch (const Error&) {  // then no kernel reads any more
+  }
+}
+
+bool is_aligned(uintptr_t data, DType dtype) {
+  return data % static_cast<uintptr_t>(item_size(dtype)) == 0;
+}
+
 template <class Header>
 Array take_over(const py::capsule& capsule, const char* used, bool read_only) {
   auto* h = capsule.get_pointer<Header>();
@@ -170,10 +183,11 @@ Array take_over(const py::capsule& capsule, const char* used, bool read_only) {
   const DType dtype = dtype_of(v.type);
   const Shape shape(v.shape, static_cast<size_t>(v.rank));
   char* data = static_cast<char*>(v.data) + v.offset;
-  const bool aligned =
-      reinterpret_cast<uintptr_t>(data) % static_cast<size_t>(item_size(dtype)) == 0;
+  const bool aligned = is_aligned(reinterpret_cast<uintptr_t>(data), dtype);
+  check_dtype_on("from_dlpack", dtype, device);
   if (PyCapsule_SetName(capsule.ptr(), used) != 0) throw py::error_already_set();
-  const auto give_back = [h] {
+  const auto give_back = [h, device] {
+    if (device == Device::cuda) finish_reading();
     if (!Py_IsInitialized()) return;
     py::gil_scoped_acquire gil;
     if (h->deleter) h->deleter(h);
@@ -182,8 +196,8 @@ Array take_over(const py::capsule& capsule, const char* used, bool read_only) {
   if (shape.size() == 0) return Array::empty(shape, dtype, device);
   if (is_dense(v) && aligned) return a;
   if (device == Device::cuda)
-    throw ShapeError("from_dlpack: " + a.str() + " is not dense: copy it there first " +
-                     "(cupy.ascontiguousarray)");
+    throw ShapeError("from_dlpack: " + a.str() + " is not " + (aligned ? "dense" : "aligned") +
+                     ": copy it there first (cupy.array)");
   std::vector<py::ssize_t> strides;
   for (int i = 0; i < v.rank; ++i)
     strides.push_back((v.strides ? v.strides[i] : 0) * item_size(dtype));
@@ -246,8 +260,12 @@ Tensor from_cuda_array(const py::object& x) {
   const DeviceApi& api = device_api(Device::cuda);
   const py::dict d = x.attr("__cuda_array_interface__");
   const auto numpy = py::module_::import("numpy");
-  const DType dtype = to_dtype(numpy.attr("dtype")(d["typestr"]));
+  const py::object described = numpy.attr("dtype")(d["typestr"]);
+  const DType dtype = to_dtype(described);
   check_dtype_on("from_cuda_array", dtype, Device::cuda);
+  if (!described.attr("isnative").cast<bool>())
+    throw DTypeError("from_cuda_array: " + d["typestr"].cast<std::string>() +
+                     " is not in this machine's byte order");
   const Shape shape = to_shape(d["shape"]);
   if (d.contains("strides") && !d["strides"].is_none()) {
     const auto strides = d["strides"].cast<std::vector<int64_t>>();
@@ -255,26 +273,34 @@ Tensor from_cuda_array(const py::object& x) {
     for (int i = shape.rank() - 1; i >= 0; --i) {
       if (shape[i] != 1 && strides.at(static_cast<size_t>(i)) != step)
         throw ShapeError("from_cuda_array: an array " + shape.str() +
-                         " that is not dense: copy it there first (cupy.ascontiguousarray)");
+                         " that is not dense: copy it there first (cupy.array)");
       step *= shape[i];
     }
   }
   if (d.contains("mask") && !d["mask"].is_none())
     throw DTypeError("from_cuda_array: masked arrays are not supported");
   const auto [at, read_only] = d["data"].cast<std::pair<uintptr_t, bool>>();
+  if (shape.size() == 0) return Tensor(Array::empty(shape, dtype, Device::cuda));
+  if (!is_aligned(at, dtype))
+    throw ShapeError("from_cuda_array: an array " + shape.str() +
+                     " that is not aligned: copy it there first (cupy.array)");
+  if (const std::string why = api.why_not_readable(reinterpret_cast<void*>(at)); !why.empty())
+    throw DeviceError("from_cuda_array: the memory is " + why);
+  bool ordered = false;  // does what the owner does next wait for pygan's kernels?
   if (d.contains("stream") && !d["stream"].is_none()) {
     const auto stream = d["stream"].cast<uintptr_t>();
+    ordered = stream == kLegacyStream;
     if (stream == 0) throw ConfigError("from_cuda_array: stream 0 is ambiguous in the interface");
     api.await(stream);
   }
-  if (shape.size() == 0) return Tensor(Array::empty(shape, dtype, Device::cuda));
   PyObject* owner = py::object(x).release().ptr();
-  return Tensor(
-      Array::borrow(reinterpret_cast<void*>(at), shape, dtype, Device::cuda, read_only, [owner] {
-        if (!Py_IsInitialized()) return;
-        py::gil_scoped_acquire gil;
-        Py_DECREF(owner);
-      }));
+  return Tensor(Array::borrow(reinterpret_cast<void*>(at), shape, dtype, Device::cuda, read_only,
+                              [owner, ordered] {
+                                if (!ordered) finish_reading();
+                                if (!Py_IsInitialized()) return;
+                                py::gil_scoped_acquire gil;
+                                Py_DECREF(owner);
+                              }));
 }
 
 }  // namespace

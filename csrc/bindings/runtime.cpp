@@ -122,7 +122,10 @@ void bind_memory(py::module_& m) {
   m.def(
       "empty",
       [](const py::object& shape, const py::object& dtype, const std::string& device) {
-        return Tensor(Array::empty(to_shape(shape), to_dtype(dtype), parse_device(device)));
+        const DType type = to_dtype(dtype);
+        const Device where = parse_device(device);
+        check_dtype_on("empty", type, where);
+        return Tensor(Array::empty(to_shape(shape), type, where));
       },
       py::arg("shape"), py::arg("dtype") = "float32", py::arg("device") = "cpu",
       "A tensor whose values nobody wrote.");

@@ -46,7 +46,8 @@ struct DeviceApi {
   // Of a GPU, else nullptr. Streams are numbers as other libraries hand them over: 1 the legacy
   // default stream, 2 the per-thread one, else the handle.
   DeviceFacts (*facts)() = nullptr;
-  uintptr_t (*stream)() = nullptr;              // where all work of this device goes
+  uintptr_t (*stream)() = nullptr;  // where all work of this device goes
+  std::string (*why_not_readable)(const void* data) = nullptr;  // "" where kernels may read it
   void (*publish)(uintptr_t stream) = nullptr;  // later work of `stream` waits for ours
   void (*await)(uintptr_t stream) = nullptr;    // our later work waits for what `stream` has
   void (*drain)() = nullptr;                    // waits for every stream of the device

@@ -129,15 +129,23 @@ bool stays() {
   return now != cudaSuccess && now != cudaErrorNotReady;
 }
 
-void* allocate(size_t bytes) {
-  Runtime& r = usable();
+// Whether `bytes` more stay within the limit, once what was freed on the stream has come back.
+bool within_limit(const Runtime& r, size_t bytes) {
   const int64_t most = limit;
-  uint64_t used = 0;
-  if (most) {
+  if (!most) return true;
+  for (const bool waited : {false, true}) {
+    if (waited) check(cudaStreamSynchronize(r.stream), "the work before an allocation");
+    uint64_t used = 0;
     check(cudaMemPoolGetAttribute(r.pool, cudaMemPoolAttrUsedMemCurrent, &used),
           "memory statistics");
-    if (used + bytes > static_cast<uint64_t>(most)) return nullptr;
+    if (used + bytes <= static_cast<uint64_t>(most)) return true;
   }
+  return false;
+}
+
+void* allocate(size_t bytes) {
+  Runtime& r = usable();
+  if (!within_limit(r, bytes)) return nullptr;
   void* data = nullptr;
   const size_t size = bytes ? bytes : 1;
   cudaError_t error = cudaMallocFromPoolAsync(&data, size, r.pool, r.stream);
@@ -165,15 +173,33 @@ void release(void* data, size_t) {  // runs in destructors: does not throw
   if (cudaFreeAsync(data, r.stream) != cudaSuccess) cudaGetLastError();
 }
 
+void copy_on_device(void* to, const void* from, size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "a copy on the GPU");
+}
+
+// CUDA does not say what a copy between overlapping ranges (two slices of one tensor) gives.
+void copy_overlapping(void* to, const void* from, size_t bytes) {
+  void* between = pygan::allocate(Device::cuda, bytes);
+  try {
+    copy_on_device(between, from, bytes);
+    copy_on_device(to, between, bytes);
+  } catch (...) {
+    release(between, bytes);
+    throw;
+  }
+  release(between, bytes);
+}
+
 void copy(void* to, bool to_host, const void* from, bool from_host, size_t bytes) {
   usable();
-  if (to_host)
-    copy_to_host(to, from, bytes);
-  else if (from_host)
-    copy_to_device(to, from, bytes);
+  if (to_host) return copy_to_host(to, from, bytes);
+  if (from_host) return copy_to_device(to, from, bytes);
+  const auto a = reinterpret_cast<uintptr_t>(to), b = reinterpret_cast<uintptr_t>(from);
+  if (a == b) return;
+  if (a < b + bytes && b < a + bytes)
+    copy_overlapping(to, from, bytes);
   else
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()),
-          "a copy on the GPU");
+    copy_on_device(to, from, bytes);
 }
 
 void fill(void* data, const void* value, size_t item, size_t count) {
@@ -237,6 +263,15 @@ DeviceFacts facts() {
   return f;
 }
 
+std::string why_not_readable(const void* data) {
+  usable();
+  cudaPointerAttributes a{};
+  check(cudaPointerGetAttributes(&a, data), "a question about a pointer");
+  if (a.type == cudaMemoryTypeManaged) return "";
+  if (a.type != cudaMemoryTypeDevice) return "in no GPU's memory";
+  return a.device == kOrdinal ? "" : "on GPU " + std::to_string(a.device) + ", pygan uses GPU 0";
+}
+
 // All that `from` has now comes before what `to` gets later.
 void order(cudaStream_t from, cudaStream_t to) {
   if (from == to) return;
@@ -269,6 +304,7 @@ const DeviceApi kCuda = {
     .set_limit = [](int64_t bytes) { limit = bytes; },
     .facts = &facts,
     .stream = [] { return reinterpret_cast<uintptr_t>(stream()); },
+    .why_not_readable = &why_not_readable,
     .publish = [](uintptr_t to) { order(stream(), foreign(to)); },
     .await = [](uintptr_t from) { order(foreign(from), stream()); },
     .drain =

@@ -246,7 +246,7 @@ template int64_t atomic(Atomic, int64_t*, int64_t, int64_t, Site);
 template uint64_t atomic(Atomic, uint64_t*, uint64_t, uint64_t, Site);
 
 void copy_in(void* device, const void* host, size_t bytes) {
-  std::memcpy(device, host, bytes);
+  std::memmove(device, host, bytes);
   if (observer) observer->host_wrote(device, bytes);
 }
 

@@ -10,6 +10,7 @@ namespace fake {
 
 struct Knobs {
   int driver = 13000, count = 1, current = 0;
+  int owner = 0;                       // the GPU that memory is on
   bool built = true;                   // this build has kernels for the GPU
   size_t capacity = size_t{64} << 20;  // bytes of its memory
   cudaError_t sticky = cudaSuccess;    // what every call answers from now on

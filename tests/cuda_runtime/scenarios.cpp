@@ -99,8 +99,36 @@ void out_of_memory() {
     attempt([&] { Array::empty({half}, DType::u8, Device::cuda); });
   });
   attempt([] { Array::zeros({1000}, DType::f32, Device::cuda); });
+  synchronize(Device::cuda);
+  device_api(Device::cuda).set_limit(6000);
+  for (int i = 0; i < 2; ++i)  // the first one's memory is on its way back when the second comes
+    attempt([] { Array::zeros({1000}, DType::f32, Device::cuda); });
   device_api(Device::cuda).set_limit(1000);
   attempt([] { Array::zeros({1000}, DType::f32, Device::cuda); });
+}
+
+// Slices of one tensor, either way, and one onto itself
+void overlapping_copies() {
+  for (const auto& [to, from] : {std::pair{0, 1}, {1, 0}, {1, 1}}) {
+    std::vector<int64_t> values{0, 1, 2, 3, 4, 5, 6, 7};
+    Array x = Array::empty({8}, DType::i64, Device::cuda);
+    copy_bytes(x.mutable_data(), Device::cuda, values.data(), Device::cpu, 64);
+    copy_bytes(x.rows(to, to + 7).mutable_data(), Device::cuda, x.rows(from, from + 7).data(),
+               Device::cuda, 56);
+    std::memmove(&values[static_cast<size_t>(to)], &values[static_cast<size_t>(from)], 56);
+    const Array y = to_host(x);
+    say(std::memcmp(y.data(), values.data(), 64) == 0 ? "same" : "different");
+  }
+}
+
+void foreign_pointers() {
+  const DeviceApi& api = device_api(Device::cuda);
+  const Array x = Array::zeros({4}, DType::f32, Device::cuda);
+  const float y = 0;
+  say(api.why_not_readable(&y));
+  say("'" + api.why_not_readable(x.data()) + "'");
+  fake::knobs.owner = 1;
+  say(api.why_not_readable(x.data()));
 }
 
 void illegal_address() {
@@ -159,6 +187,8 @@ const std::map<std::string, std::function<void()>> kScenarios = {
     {"copies", copies},
     {"constants", constants},
     {"out_of_memory", out_of_memory},
+    {"overlapping_copies", overlapping_copies},
+    {"foreign_pointers", foreign_pointers},
     {"illegal_address", illegal_address},
     {"bad_launch", bad_launch},
     {"sync", sync_after_launch},
