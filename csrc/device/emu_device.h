@@ -2,7 +2,6 @@
 // the checked build must not share an inline function with the plain one.
 #pragma once
 
-#include <cstring>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -82,7 +81,7 @@ inline void copy_to_device(void* device, const void* host, size_t bytes) {
   emu::copy_in(device, host, bytes);
 }
 inline void copy_to_host(void* host, const void* device, size_t bytes) {
-  std::memcpy(host, device, bytes);
+  emu::copy_out(host, device, bytes);
 }
 
 inline bool has_tf32() { return true; }

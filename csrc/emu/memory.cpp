@@ -10,6 +10,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "emu/guard.h"
 #include "emu/runtime.h"
 #include "emu/sanitizers.h"
 
@@ -99,6 +100,10 @@ void throw_found() {
   if (!found.empty()) throw DeviceFault(found);
 }
 
+size_t whole_block(size_t bytes) {
+  return (kRedZone + bytes + kRedZone + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 }  // namespace
 
 void* allocate(size_t bytes) {
@@ -107,8 +112,8 @@ void* allocate(size_t bytes) {
   std::unique_lock lock(r.mutex);
   const int64_t live = r.stats.live_bytes + static_cast<int64_t>(bytes);
   if (r.limit && live > r.limit) return nullptr;
-  const size_t whole = (kRedZone + bytes + kRedZone + kAlignment - 1) / kAlignment * kAlignment;
-  char* memory = static_cast<char*>(std::aligned_alloc(kAlignment, whole));
+  const OpenMemory open;
+  char* memory = static_cast<char*>(take_memory(whole_block(bytes)));
   if (!memory) return nullptr;
   char* data = memory + kRedZone;
   std::memset(memory, kCanary, kRedZone);
@@ -133,6 +138,7 @@ void release(void* data, [[maybe_unused]] size_t bytes) {
       std::fprintf(stderr, "pygan emu: release of memory that is not a live block\n");
       std::abort();
     }
+    const OpenMemory open;
     found = damage(it->second);
     r.stats.live_bytes -= static_cast<int64_t>(it->second.size);
     r.stats.live_blocks -= 1;
@@ -144,7 +150,7 @@ void release(void* data, [[maybe_unused]] size_t bytes) {
     }
   }
   allow(static_cast<char*>(data) - kRedZone, bytes + 2 * kRedZone);
-  std::free(static_cast<char*>(data) - kRedZone);
+  give_memory(static_cast<char*>(data) - kRedZone, whole_block(bytes));
   if (found.empty()) return;
   std::fprintf(stderr, "pygan emu: %s; found at its release, outside of any op\n", found.c_str());
   std::abort();
@@ -191,6 +197,7 @@ void check_red_zones() {
   throw_found();
   Registry& r = registry();
   std::unique_lock lock(r.mutex);
+  const OpenMemory open;
   for (const auto& [data, block] : r.blocks) {
     const std::string found = damage(block);
     if (!found.empty()) throw DeviceFault(found);
@@ -202,6 +209,7 @@ void check_red_zones(const void* data) {
   std::unique_lock lock(r.mutex);
   const auto it = r.blocks.find(static_cast<const char*>(data));
   if (it == r.blocks.end()) return;  // borrowed memory
+  const OpenMemory open;
   const std::string found = damage(it->second);
   if (!found.empty()) throw DeviceFault(found);
 }
@@ -233,7 +241,7 @@ const DeviceApi kEmu = {
           if (find_block(to))
             copy_in(to, from, bytes);  // counts as written
           else
-            std::memcpy(to, from, bytes);
+            copy_out(to, from, bytes);
         },
     .fill =
         [](void* data, const void* value, size_t item, size_t count) {

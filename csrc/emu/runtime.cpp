@@ -8,6 +8,7 @@
 
 #include "emu/block.h"
 #include "emu/collectives.h"
+#include "emu/guard.h"
 
 namespace pygan::emu {
 namespace {
@@ -118,6 +119,7 @@ std::string schedule() { return current_schedule().text; }
 void launch(const Launch& l, void (*body)(void*), void* argument) {
   std::lock_guard lock(launching);
   check_launch(l);
+  const OpenMemory open;
   static Block* const storage = new Block;  // its stacks are kept between launches
   storage->begin_launch(l, body, argument);
   const Schedule& schedule = current_schedule();
@@ -246,8 +248,13 @@ template int64_t atomic(Atomic, int64_t*, int64_t, int64_t, Site);
 template uint64_t atomic(Atomic, uint64_t*, uint64_t, uint64_t, Site);
 
 void copy_in(void* device, const void* host, size_t bytes) {
+  const OpenMemory open;
   std::memmove(device, host, bytes);
   if (observer) observer->host_wrote(device, bytes);
+}
+void copy_out(void* host, const void* device, size_t bytes) {
+  const OpenMemory open;
+  std::memcpy(host, device, bytes);
 }
 
 // ---- cp.async --------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ struct Launch {
 
 // Copies from the host: what a launch reads afterwards counts as written.
 void copy_in(void* device, const void* host, size_t bytes);
+void copy_out(void* host, const void* device, size_t bytes);
 
 // Runs body(argument) once for each thread. EmulatorError for a mistake; ConfigError for a launch
 // that a GPU would refuse.
