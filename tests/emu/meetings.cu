@@ -1,4 +1,6 @@
 // Barriers and collectives that do not come together, and launches that a GPU refuses.
+#include <cstring>
+
 #include "planted.h"
 
 namespace pygan::PYGAN_BACKEND {

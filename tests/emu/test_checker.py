@@ -54,7 +54,10 @@ def planted(request: pytest.FixtureRequest) -> Path:
         flags = [*FLAGS, "-fPIE", "-fvisibility=hidden"]
         if source.suffix == ".cu":
             flags += [*CHECKED, BOUNDS["clang" in compiler], "-x", "c++"]
-        subprocess.run([compiler, *flags, "-c", source, "-o", out], check=True)
+        run = subprocess.run(
+            [compiler, *flags, "-c", source, "-o", out], capture_output=True, text=True
+        )
+        assert run.returncode == 0, f"{source.name} does not compile:\n{run.stderr}"
         return out
 
     sources = [*KERNELS, HERE / "planted.cpp", *CSRC.glob("emu/*.cpp")]
