@@ -52,6 +52,8 @@ void bind_emulator(py::module_& m) {
   }
   m.def("emu_schedule", &emu::schedule);
   m.def("emu_set_schedule", &emu::set_schedule, py::arg("schedule"));
+  m.def("emu_most_blocks", &emu::most_blocks);
+  m.def("emu_set_most_blocks", &emu::set_most_blocks, py::arg("blocks"));
   m.def(
       "emu_begin_check",
       [](bool traffic) {

@@ -19,6 +19,7 @@
 namespace pygan::PYGAN_BACKEND {
 
 constexpr Device kDevice = Device::cuda;
+constexpr unsigned most_blocks() { return 2048; }
 constexpr KernelSlot kSlot = KernelSlot::cuda;
 
 using Dim3 = dim3;

@@ -69,10 +69,11 @@ constexpr unsigned kThreads = 256;  // of a block, where nothing speaks for anot
 constexpr uint32_t kFullWarp = 0xffffffffu;
 constexpr int kWarpSize = 32;
 
-// Blocks for n elements, one a thread, at most 2048: kernels stride over the rest.
+// Blocks for n elements, one a thread, at most most_blocks() (2048; on emu a setting, for tests):
+// kernels stride over the rest.
 inline unsigned blocks_for(int64_t n, int64_t threads = kThreads) {
-  const int64_t blocks = (n + threads - 1) / threads;
-  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > 2048 ? 2048 : blocks);
+  const int64_t blocks = (n + threads - 1) / threads, most = most_blocks();
+  return static_cast<unsigned>(blocks < 1 ? 1 : blocks > most ? most : blocks);
 }
 // Linear index of this thread among all threads of the launch, and their number (x only)
 PYGAN_DEVICE inline int64_t global_thread() {

@@ -41,6 +41,8 @@ constexpr KernelSlot kSlot = KernelSlot::emu;
 constexpr bool kChecked = false;
 #endif
 
+inline unsigned most_blocks() { return emu::most_blocks(); }
+
 using emu::Dim3;
 
 struct LaunchShape {

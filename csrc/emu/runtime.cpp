@@ -49,6 +49,22 @@ Schedule& current_schedule() {
   return s;
 }
 
+unsigned checked_blocks(int64_t n, const std::string& text) {
+  if (n < 1 || n > int64_t{kMostBlocks})
+    throw ConfigError("PYGAN_EMU_BLOCKS: '" + text + "' is not a number from 1 to 2048");
+  return static_cast<unsigned>(n);
+}
+std::atomic<unsigned>& current_most_blocks() {
+  static std::atomic<unsigned> most = [] {
+    const char* text = std::getenv("PYGAN_EMU_BLOCKS");
+    if (!text || !*text) return kMostBlocks;
+    char* end = nullptr;
+    const long n = std::strtol(text, &end, 10);
+    return checked_blocks(*end ? 0 : n, text);
+  }();
+  return most;
+}
+
 // splitmix64: which ready thread runs next
 uint64_t next_random(uint64_t& state) {
   uint64_t z = state += 0x9e3779b97f4a7c15;
@@ -115,6 +131,8 @@ void set_schedule(const std::string& text) {
   current_schedule() = parse(text);
 }
 std::string schedule() { return current_schedule().text; }
+void set_most_blocks(int64_t n) { current_most_blocks() = checked_blocks(n, std::to_string(n)); }
+unsigned most_blocks() { return current_most_blocks(); }
 
 void launch(const Launch& l, void (*body)(void*), void* argument) {
   std::lock_guard lock(launching);

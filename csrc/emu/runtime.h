@@ -132,6 +132,14 @@ const Launch& running();
 void set_schedule(const std::string&);
 std::string schedule();
 
+// ---- launches that stride --------------------------------------------------------------------------
+// The most blocks that a launch by blocks_for has; kernels stride over the rest, and 1 makes them do so
+// on a few elements. The first number comes from PYGAN_EMU_BLOCKS; ConfigError for anything that is
+// not 1 to 2048. Results must not depend on it.
+constexpr unsigned kMostBlocks = 2048;
+void set_most_blocks(int64_t);
+unsigned most_blocks();
+
 // ---- observers -----------------------------------------------------------------------------------
 // The checker (check.h) and the tests listen. Called on the running thread's fiber, or between them.
 class Observer {

@@ -62,8 +62,8 @@ struct Tf32Tile {
       cp_async_wait<kStages - 2>();
       __syncthreads();  // all have this slice, and have done with the one that is fetched over now
       fetch(k + (kStages - 1) * kTileDepth);
-      PYGAN_UNROLL for (int p = 0; p < kTileDepth; p += 8)
-          multiply(a_slices[turn], b_slices[turn], p, down + g, across + g, t, sums);
+      PYGAN_UNROLL for (int m = 0; m < kTileDepth / 8; ++m)
+          multiply(a_slices[turn], b_slices[turn], 8 * m, down + g, across + g, t, sums);
       turn = turn + 1 == kStages ? 0 : turn + 1;
     }
 

@@ -11,6 +11,7 @@ outside of arrays and reads of memory that nobody wrote raise ``EmulatorError`` 
 launch that made them, with the lines of source. ``PYGAN_EMU_CHECK=1`` does it for a whole process.
 
 ``schedule`` chooses in which order blocks and threads run; ``PYGAN_EMU_SCHEDULE`` sets the first.
+``most_blocks`` makes kernels stride over few elements too; ``PYGAN_EMU_BLOCKS`` sets the first.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "Report",
     "check",
     "get_schedule",
+    "most_blocks",
     "schedule",
     "set_schedule",
 ]
@@ -73,3 +75,18 @@ def schedule(schedule: str) -> Iterator[None]:
         yield
     finally:
         set_schedule(before)
+
+
+@contextmanager
+def most_blocks(blocks: int) -> Iterator[None]:
+    """A context in which kernels that stride over their elements have at most so many blocks.
+
+    blocks: 1 to 2048, the usual; ConfigError for another. With 1, one block does the work of all,
+        as each does for arrays beyond 2048 blocks. No bit of a result depends on it.
+    """
+    before = _core.emu_most_blocks()
+    _core.emu_set_most_blocks(blocks)
+    try:
+        yield
+    finally:
+        _core.emu_set_most_blocks(before)

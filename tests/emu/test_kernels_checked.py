@@ -1,5 +1,5 @@
-"""Every op's kernels under the checker and in many schedules: nothing is reported, and the bits are
-those of the forward schedule."""
+"""Every op's kernels under the checker, in many schedules and in one block: nothing is reported,
+and the bits are those of the forward schedule."""
 
 from __future__ import annotations
 
@@ -48,3 +48,5 @@ def test_nothing_is_reported_and_the_schedule_does_not_show(name: str, data: st.
             if schedule in CHECKED:
                 with pg.emu.check(traffic=False):
                     assert_same_bits(run(case, example), expected, f"{name} checked {example}")
+    with pg.emu.most_blocks(1), pg.emu.check(traffic=False):
+        assert_same_bits(run(case, example), expected, f"{name} in one block {example}")

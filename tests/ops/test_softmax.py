@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from devices import DEVICES
 
 import pygan as pg
 
@@ -44,6 +45,17 @@ def test_large_logits(dtype: str) -> None:
     np.testing.assert_array_equal(loss.numpy(), [1e4, 0])
     (dx,) = pg.grad(loss.sum(), [x])
     np.testing.assert_array_equal(dx.numpy(), [[1, -1], [0, 0]])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_largest_is_found_at_every_place(device: str, axis: int) -> None:
+    """Shifted by any other, the exponential would overflow."""
+    for n in (1, 2, 33, 70):
+        x = np.zeros((n, n), np.float32)
+        x[np.arange(n), np.arange(n)[::-1]] = 1e4
+        y = pg.ops.softmax(pg.tensor(x, device=device), axis=axis).numpy()
+        np.testing.assert_array_equal(y, x / 1e4)
 
 
 def test_two_classes_are_binary_cross_entropy() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseTrial", "TestTrial", "Trial", "draw_cases", "find_tests", "measure", "try_mutant"]
 
-SCHEDULES = ("forward", "random:1")
+ROUNDS = (("forward", 2048), ("random:1", 1))  # schedule, blocks at most
 # calls that a trial may make beyond its usual ones before it counts as not ending
 SLACK, FACTOR = 1_000_000, 20
 
@@ -158,8 +158,9 @@ def try_mutant(engine: Engine, mutant: int, trials: list[Trial], end: float) -> 
 
     engine.choose(mutant)
     done = 0
-    for schedule in SCHEDULES:
+    for schedule, blocks in ROUNDS:
         pygan.emu.set_schedule(schedule)
+        pygan._core.emu_set_most_blocks(blocks)
         for trial in trials:
             if time.monotonic() > end:
                 return "survived", f"{done} trials"

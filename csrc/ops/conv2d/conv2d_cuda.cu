@@ -149,8 +149,8 @@ struct Axis {
 PYGAN_DEVICE inline AxisPhase axis_phase(const Axis& a, int64_t phase) {
   const int64_t tap_step = a.stride / a.common;
   int64_t r = 0;
-  while (r < least(a.kernel, tap_step) && (phase + a.pad - r * a.dilation) % a.stride != 0) ++r;
-  const int64_t taps = r < least(a.kernel, tap_step) ? (a.kernel - 1 - r) / tap_step + 1 : 0;
+  while (r < a.kernel && (phase + a.pad - r * a.dilation) % a.stride != 0) ++r;
+  const int64_t taps = r < a.kernel ? (a.kernel - 1 - r) / tap_step + 1 : 0;
   return {(a.x - phase + a.stride - 1) / a.stride,
           taps,
           r,

@@ -150,8 +150,9 @@ PYGAN_KERNEL void extreme_columns(const T* x, const int64_t* x_index, T* y, int6
     bests[threadIdx.x] = best;
     for (unsigned half = tile.lanes / 2; half > 0; half /= 2) {
       __syncthreads();
-      const Best<T>& other = bests[threadIdx.x + (lane < half ? half * tile.width : 0)];
-      if (lane < half && better<kSmallest>(other, bests[threadIdx.x])) bests[threadIdx.x] = other;
+      if (lane >= half) continue;
+      const Best<T>& other = bests[threadIdx.x + half * tile.width];
+      if (better<kSmallest>(other, bests[threadIdx.x])) bests[threadIdx.x] = other;
     }
     if (lane == 0 && at.within) {
       best = bests[threadIdx.x];
