@@ -131,8 +131,9 @@ def compile_kernels(folder: Path, architectures: list[str]) -> list[str]:
     configure += [f"-D{name}={value}" for name, value in defines.items()]
     build = ["cmake", "--build", str(folder), "--target", "pygan_cuda"]
     lines: list[str] = []
-    # --clean-first: what is up to date would say nothing
-    for command in (configure, [*build, "--clean-first"]):
+    # What is up to date would say nothing. (--clean-first would clean the module of this checkout.)
+    shutil.rmtree(folder / "CMakeFiles" / "pygan_cuda.dir", ignore_errors=True)
+    for command in (configure, build):
         run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if run.returncode:
             sys.exit(f"{run.stdout[-4000:]}\n{' '.join(command)}: failed")
