@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "gemm/gemm.h"
 #include "gemm/precision.h"
+#include "gemm/winograd.h"
 #include "optim/optim.h"
 
 namespace pygan::bindings {
@@ -145,6 +146,31 @@ void bind_runtime(py::module_& m) {
   bind_memory(m);
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"));
+  m.def("get_conv_algorithm", [] {
+    const gemm::ConvAlgorithm a = gemm::conv_algorithm();
+    return a == gemm::ConvAlgorithm::direct     ? "direct"
+           : a == gemm::ConvAlgorithm::winograd ? "winograd"
+                                                : "auto";
+  });
+  m.def(
+      "set_conv_algorithm",
+      [](const std::string& algorithm) {
+        if (algorithm != "auto" && algorithm != "direct" && algorithm != "winograd")
+          throw ConfigError("set_conv_algorithm: '" + algorithm +
+                            "' is not 'auto', 'direct' or 'winograd'");
+        gemm::set_conv_algorithm(algorithm == "direct"     ? gemm::ConvAlgorithm::direct
+                                 : algorithm == "winograd" ? gemm::ConvAlgorithm::winograd
+                                                           : gemm::ConvAlgorithm::automatic);
+      },
+      py::arg("algorithm"),
+      "How conv2d, conv_transpose2d and conv2d_weight_grad multiply float32 on the CPU.\n\n"
+      "'auto', the default: Winograd's algorithm for 4x4 kernels with stride 2 where it is faster\n"
+      "(docs/performance.md has the rule), direct products elsewhere. 'direct': never. "
+      "'winograd':\n"
+      "wherever it can be: 4x4, stride 2, padding 0 or 1, no dilation or groups, channels in\n"
+      "multiples of 16, every input read by some output. Its rounding errors are up to some times\n"
+      "the direct ones. ConfigError for anything else.");
+  m.def("set_winograd_tile", &gemm::set_winograd_tile, py::arg("m"), "For tests: 2, 4 or 0.");
   m.def("get_float32_matmul_precision",
         [] { return gemm::precision() == gemm::Precision::high ? "high" : "highest"; });
   m.def(

@@ -3,10 +3,12 @@
 //   conv2d        y  (pixels, out_c)    = patches(x) (pixels, taps in_c) * w (taps in_c, out_c)
 //   weight_grad   dw (taps in_c, out_c) = patches(x)^T                   * dy (pixels, out_c)
 //   input_grad    dx: one product for each output phase, below
+#include <type_traits>
 #include <vector>
 
 #include "gemm/driver.h"
 #include "gemm/gemm.h"
+#include "gemm/winograd.h"
 
 namespace pygan::gemm {
 namespace {
@@ -65,6 +67,9 @@ struct ForwardPatches {
 
 template <class T>
 void conv2d(const Conv& c, const T* x, const T* w, T* y) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const int64_t m = winograd_tile(c, ConvPass::forward)) return winograd_conv2d(c, m, x, w, y);
+  }
   if (is_dense(c)) {
     const int64_t k = dense_inputs(c);
     return matmul({c.batch, c.out_c, k, k, 1, c.out_c, 1, c.out_c, false}, x, w, y);
@@ -91,6 +96,9 @@ void conv2d(const Conv& c, const T* x, const T* w, T* y) {
 // of the stretched image ever multiplied. A phase without taps is an empty sum and writes zeros.
 template <class T>
 void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const int64_t m = winograd_tile(c, ConvPass::input_grad)) return winograd_input_grad(c, m, dy, w, dx);
+  }
   if (empty(c)) return;
   if (is_dense(c)) {
     const int64_t n = dense_inputs(c);
@@ -141,6 +149,9 @@ void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
 
 template <class T>
 void conv2d_weight_grad(const Conv& c, const T* x, const T* dy, T* dw) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const int64_t m = winograd_tile(c, ConvPass::weight_grad)) return winograd_weight_grad(c, m, x, dy, dw);
+  }
   if (is_dense(c)) {
     const int64_t m = dense_inputs(c);
     return matmul({m, c.out_c, c.batch, 1, m, c.out_c, 1, c.out_c, false}, x, dy, dw);

@@ -1,10 +1,9 @@
 #include "gemm/driver.h"
 
 #include <algorithm>
-#include <memory>
-#include <new>
 
 #include "core/parallel.h"
+#include "gemm/scratch.h"
 
 namespace pygan::gemm {
 namespace {
@@ -32,30 +31,6 @@ constexpr int64_t kPartialC = 1 << 20;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
-
-// Memory that a thread keeps from one call to the next.
-class Scratch {
- public:
-  template <class T>
-  T* get(int64_t count) {
-    const size_t bytes = static_cast<size_t>(std::max<int64_t>(count, 1)) * sizeof(T);
-    if (bytes > size_) {
-      data_.reset();
-      size_ = 0;
-      data_.reset(static_cast<std::byte*>(::operator new(bytes, kAlignment)));
-      size_ = bytes;
-    }
-    return reinterpret_cast<T*>(data_.get());
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
-  size_t size_ = 0;
-};
 
 thread_local Scratch packed_scratch;   // of the thread that called run()
 thread_local Scratch partial_scratch;  //

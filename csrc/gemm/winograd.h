@@ -1,0 +1,107 @@
+// Winograd's convolution for 4x4 kernels with stride 2: all three of the family.
+//
+// Pixels split by the parity of their row and column, and so do the kernel's taps: what is left is a
+// 2x2 convolution with stride 1 over 4 in_c channels (a, b, c). m x m of its outputs come from m + 1
+// squared products instead of 4 m squared (Lavin and Gray 2016, arXiv 1509.09308; Toom and Cook):
+//
+//     Y = A^T [ sum_c (G w G^T) * (B^T x B) ] A        *: elementwise, points p in (m + 1)^2
+//
+// so that each point is one matrix product over the channels, of all tiles of m x m outputs:
+//
+//     conv2d              M_p (tiles, out_c) = V_p (tiles, 4 in_c) U_p (4 in_c, out_c)
+//     conv2d_input_grad   V'_p = M'_p U_p^T,    M' = A dy A^T,    dx = overlapping sums of B V' B^T
+//     conv2d_weight_grad  U'_p = V_p^T M'_p,    dw = G^T U' G
+//
+//   m  products           transforms
+//   2  9 where 16 stood   additions: exact on small integers
+//   4  25 where 64 stood  points 0, 1, -1, 2, infinity
+//
+// Errors: for m = 2 about those of the direct products, for m = 4 some times them (docs/performance.md;
+// tests/ops/test_winograd.py states the bound and holds it).
+//
+// float32 on the CPU. Bits do not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "core/isa.h"
+#include "gemm/gemm.h"
+
+namespace pygan::gemm {
+
+enum class ConvAlgorithm : uint8_t { automatic, direct, winograd };
+ConvAlgorithm conv_algorithm();
+void set_conv_algorithm(ConvAlgorithm);
+void set_winograd_tile(int64_t m);  // for tests: 2 or 4 instead of the rule's; 0: the rule's
+
+enum class ConvPass : uint8_t { forward, input_grad, weight_grad };
+
+// The m that a pass of this convolution takes, or 0: the direct products.
+int64_t winograd_tile(const Conv& conv, ConvPass pass);
+
+// As in gemm.h; m as winograd_tile gives it.
+void winograd_conv2d(const Conv& conv, int64_t m, const float* x, const float* w, float* y);
+void winograd_input_grad(const Conv& conv, int64_t m, const float* dy, const float* w, float* dx);
+void winograd_weight_grad(const Conv& conv, int64_t m, const float* x, const float* dy, float* dw);
+
+// ---- what the instruction-set paths offer ----------------------------------------------------------
+
+// Planes: for each point a matrix (rows, columns), cut into slices of kSlice columns, each of them
+// rows lines of kSliceLine floats: (points, slices, rows, kSliceLine).
+constexpr int64_t kPlaneColumns = 256;
+constexpr int64_t kPlaneLine = kPlaneColumns + 16;  // an odd number of cache lines
+
+struct Planes {
+  float* data;
+  int64_t rows, columns;
+};
+
+// Channels come in vectors: winograd_tile asks for multiples of this.
+constexpr int64_t kWinogradChannels = 16;
+
+struct WinogradTiles {
+  const Conv* conv;
+  int64_t m;
+  int64_t tiles_h, tiles_w;  // of one image
+  int64_t first;             // the tile that row 0 of the planes holds, of all images' tiles
+  int64_t begin, count;      // rows of the planes to be made, or read
+};
+
+struct WinogradFilters {
+  const Conv* conv;
+  int64_t m;
+  bool transposed;       // U^T: k runs over out_c, columns over (a, b, c)
+  int64_t begin, count;  // blocks of kWinogradChannels input channels
+};
+
+// a: tiles' rows [begin, begin + count) of a point; see kernels.h for the register tile
+struct WinogradProduct {
+  int64_t m, n, k;
+  Planes a;        // (m, k), or (k, m) where across
+  bool across;     // the product is a^T b
+  const float* b;  // panels (n / nr, k, nr); or null:
+  Planes b_rows;   // (k, n)
+  Planes c;        // (m, n), or, where c_row > 0, a plain matrix with rows so far apart
+  int64_t c_row;
+  int64_t point;
+  int64_t m_begin, m_count;  // rows of c; whole register tiles
+  bool add;
+};
+
+struct WinogradKernels {
+  int64_t mr, nr;
+  void (*filters)(const WinogradFilters&, const float* w, float* u /* (points, n / nr, k, nr) */);
+  void (*data)(const WinogradTiles&, const float* x, Planes v);             // V of x
+  void (*data_adjoint)(const WinogradTiles&, Planes v, float* dx);          // dx of V'
+  void (*result)(const WinogradTiles&, Planes m, float* y);                 // y of M
+  void (*result_adjoint)(const WinogradTiles&, const float* dy, Planes m);  // M' of dy
+  void (*filters_adjoint)(const WinogradFilters&, const float* u /* (points, 4 in_c, out_c) */,
+                          float* dw);  // dw of U'
+  void (*multiply)(const WinogradProduct&);
+};
+
+}  // namespace pygan::gemm
+
+namespace pygan {
+PYGAN_DECLARE_ISA(const gemm::WinogradKernels*, winograd_kernels, ())
+}
