@@ -6,8 +6,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/parallel.h"
 #include "gemm/driver.h"
 #include "gemm/gemm.h"
+#include "gemm/scratch.h"
 #include "gemm/winograd.h"
 
 namespace pygan::gemm {
@@ -68,7 +70,8 @@ struct ForwardPatches {
 template <class T>
 void conv2d(const Conv& c, const T* x, const T* w, T* y) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c, ConvPass::forward)) return winograd_conv2d(c, m, x, w, y);
+    if (const int64_t m = winograd_tile(c, ConvPass::forward))
+      return winograd_conv2d(c, m, x, w, y);
   }
   if (is_dense(c)) {
     const int64_t k = dense_inputs(c);
@@ -95,11 +98,7 @@ void conv2d(const Conv& c, const T* x, const T* w, T* y) {
 // i = u + (phase + pad - r dilation) / stride: again a product over patches, of dy, without a zero
 // of the stretched image ever multiplied. A phase without taps is an empty sum and writes zeros.
 template <class T>
-void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c, ConvPass::input_grad)) return winograd_input_grad(c, m, dy, w, dx);
-  }
-  if (empty(c)) return;
+void phases_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
   if (is_dense(c)) {
     const int64_t n = dense_inputs(c);
     return matmul({c.batch, n, c.out_c, c.out_c, 1, 1, c.out_c, n, false}, dy, w, dx);
@@ -147,10 +146,45 @@ void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
   }
 }
 
+// Few channels of x: an output phase would be a product with as few columns. So all taps of a pixel of
+// dy at once, dy (pixels, out_c) w^T (out_c, taps in_c), added up into the image while they are near.
+template <class T>
+void folded_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
+  thread_local Scratch scratch;
+  const int64_t pixels = c.out_h * c.out_w, columns = c.kernel_h * c.kernel_w * c.in_c;
+  parallel_for(c.batch, [&](int64_t n) {
+    T* taps = scratch.get<T>(pixels * columns);
+    matmul({pixels, columns, c.out_c, c.out_c, 1, 1, c.out_c, columns, false},
+           dy + n * pixels * c.out_c, w, taps);
+    kernels<T>().fold({taps, c.out_h, c.out_w, c.kernel_h, c.kernel_w, c.in_c, c.stride_h,
+                       c.stride_w, c.pad_h, c.pad_w, dx + n * c.in_h * c.in_w * c.in_c, c.in_h,
+                       c.in_w});
+  });
+}
+
+bool folds(const Conv& c) {
+  constexpr int64_t kLargest = 1 << 20;  // taps of an image that stay in a cache
+  const int64_t columns = c.kernel_h * c.kernel_w * c.in_c;
+  return c.groups == 1 && c.dilation_h == 1 && c.dilation_w == 1 && c.in_c <= kThin &&
+         columns >= 16 && c.out_c >= 16 && c.out_h * c.out_w * columns <= kLargest;
+}
+
+template <class T>
+void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const int64_t m = winograd_tile(c, ConvPass::input_grad))
+      return winograd_input_grad(c, m, dy, w, dx);
+  }
+  if (empty(c)) return;
+  if (!is_dense(c) && folds(c)) return folded_input_grad(c, dy, w, dx);
+  phases_input_grad(c, dy, w, dx);
+}
+
 template <class T>
 void conv2d_weight_grad(const Conv& c, const T* x, const T* dy, T* dw) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c, ConvPass::weight_grad)) return winograd_weight_grad(c, m, x, dy, dw);
+    if (const int64_t m = winograd_tile(c, ConvPass::weight_grad))
+      return winograd_weight_grad(c, m, x, dy, dw);
   }
   if (is_dense(c)) {
     const int64_t m = dense_inputs(c);

@@ -1,5 +1,6 @@
 // One task of the matrix engine: packs rows of A, slice by slice, and runs the register tile over
 // them.
+#include "gemm/fold.h"
 #include "gemm/kernels.h"
 #include "gemm/micro_kernel.h"
 #include "gemm/pack.h"
@@ -100,6 +101,7 @@ constexpr Kernels<T> kKernels = {
     .multiply = multiply<T>,
     .thin = thin<T>,
     .few_rows = few_rows<T>,
+    .fold = fold<T>,
     .bare_tile = bare_tile<T>,
 };
 

@@ -117,6 +117,17 @@ struct FewRowsArgs {
   bool add;
 };
 
+// What each pixel of dy adds to dx, of one image: dx[i sh - ph + r, j sw - pw + s, c] += the taps of
+// (i, j), in their order. The kernel has no dilation.
+template <class T>
+struct FoldArgs {
+  const T* taps;  // (rows, cols, kernel_h, kernel_w, channels)
+  int64_t rows, cols, kernel_h, kernel_w, channels;
+  int64_t step_h, step_w, pad_h, pad_w;
+  T* image;  // (image_h, image_w, channels), zeroed here
+  int64_t image_h, image_w;
+};
+
 template <class T>
 struct Kernels {
   int64_t mr, nr;             // rows and columns of a register tile
@@ -128,6 +139,7 @@ struct Kernels {
   void (*multiply)(const MultiplyArgs<T>&);
   void (*thin)(const ThinArgs<T>&);
   void (*few_rows)(const FewRowsArgs<T>&);
+  void (*fold)(const FoldArgs<T>&);
   // The register tile over one slice, again and again. For measuring.
   void (*bare_tile)(int64_t repeats,
                     const T* a,  // (mr, kSlice + a cache line)

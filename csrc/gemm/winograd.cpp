@@ -84,18 +84,21 @@ bool fits(const Conv& c) {
          c.in_w + 2 * c.pad_w == 2 * c.out_w + 2;  // no row that no output reads
 }
 
-// Multiplications, and what else takes as long as so many of them
+// The rule: multiplications, and what else takes as long as so many of them (docs/performance.md).
 double direct_cost(const Conv& c) {
   return 16.0 * static_cast<double>(c.batch * c.out_h * c.out_w) *
          static_cast<double>(c.in_c * c.out_c);
 }
-double winograd_cost(const Conv& c, int64_t m) {
-  constexpr double kMoved = 60, kFilter = 100;
+double winograd_cost(const Conv& c, ConvPass pass, int64_t m) {
+  constexpr double kMoved = 20, kFilter = 25, kFarFilter = 75;  // an element of V or M; of U
+  constexpr double kNear = 24 << 20;                            // bytes of U that stay in a cache
   const Sizes s(c, m, 1);
   const double tiles = static_cast<double>(s.points * s.tiles);
   const double filter = static_cast<double>(s.points * s.inputs * s.outputs);
+  const double each = (filter * sizeof(float) > kNear ? kFarFilter : kFilter) *
+                      (pass == ConvPass::weight_grad ? 0.5 : 1.0);  // U is written once
   return filter * static_cast<double>(s.tiles) +
-         kMoved * tiles * static_cast<double>(s.inputs + s.outputs) + kFilter * filter;
+         kMoved * tiles * static_cast<double>(s.inputs + s.outputs) + each * filter;
 }
 
 }  // namespace
@@ -104,12 +107,12 @@ ConvAlgorithm conv_algorithm() { return current.load(std::memory_order_relaxed);
 void set_conv_algorithm(ConvAlgorithm a) { current.store(a, std::memory_order_relaxed); }
 void set_winograd_tile(int64_t m) { wanted_tile.store(m, std::memory_order_relaxed); }
 
-int64_t winograd_tile(const Conv& c, ConvPass) {
+int64_t winograd_tile(const Conv& c, ConvPass pass) {
   const ConvAlgorithm algorithm = conv_algorithm();
   if (algorithm == ConvAlgorithm::direct || !fits(c)) return 0;
   const int64_t wanted = wanted_tile.load(std::memory_order_relaxed);
   if (wanted != 0) return wanted;
-  const double two = winograd_cost(c, 2), four = winograd_cost(c, 4);
+  const double two = winograd_cost(c, pass, 2), four = winograd_cost(c, pass, 4);
   if (algorithm == ConvAlgorithm::automatic && std::min(two, four) > direct_cost(c)) return 0;
   return two < four ? 2 : 4;
 }

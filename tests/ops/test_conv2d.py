@@ -31,6 +31,23 @@ def test_small_integers_are_exact(g: ConvGeometry, dtype: str, seed: int) -> Non
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(4, 2, 1), (5, 3, 2), ((3, 6), 1, 0)])
+def test_transpose_to_few_channels_is_exact(
+    dtype: str, channels: int, kernel: object, stride: int, padding: int
+) -> None:
+    """All taps of a pixel are multiplied at once, and added up."""
+    rng = np.random.default_rng(channels)
+    kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    how = {"stride": stride, "padding": padding}
+    for n, h, v, k in ((2, 5, 7, 16), (3, 1, 4, 33)):
+        y = rng.integers(-3, 4, (n, h, v, k)).astype(dtype)
+        w = rng.integers(-3, 4, (kh, kw, channels, k)).astype(dtype)
+        x = pg.ops.conv_transpose2d(pg.tensor(y), pg.tensor(w), **how).numpy()
+        np.testing.assert_array_equal(x, reference.conv_transpose2d(y, w, **how))
+
+
 @given(conv_geometries(), seeds)
 def test_adjoints(g: ConvGeometry, seed: int) -> None:
     """<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, conv2d_weight_grad(x, y)>"""
