@@ -88,6 +88,7 @@ OTHER_CRITICS: dict[str, Callable[[pg.Tensor, pg.Tensor], pg.Tensor]] = {
     "a computed weight": lambda x, w: pg.ops.matmul(pg.ops.tanh(x), pg.ops.exp(w) / pg.ops.norm(w)),
     "linear": lambda x, w: pg.ops.matmul(x, w),
     "the input itself": lambda x, w: x,
+    "its own input, held constant": lambda x, w: pg.ops.tanh(pg.ops.matmul(x, w)) * x.detach(),
     "a weight that only shifts": lambda x, w: pg.ops.tanh(x) + w.sum(),
 }
 

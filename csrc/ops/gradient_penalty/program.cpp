@@ -83,9 +83,10 @@ class Builder {
     return static_cast<int>(program_.slots.size()) - 1;
   }
 
-  // A tensor from outside; one that enters twice is one input, with one gradient.
+  // A tensor from outside; one that enters twice is one input, with one gradient. It is never x^, not
+  // even where it holds the same values (x.detach() inside D): no tangent reaches it.
   int enter(const Tensor& t) {
-    for (size_t i = 0; i < inputs_.size(); ++i) {
+    for (size_t i = 1; i < inputs_.size(); ++i) {
       const Tensor& known = inputs_[i];
       const bool same_edge =
           known.edge().node == t.edge().node && known.edge().index == t.edge().index;
