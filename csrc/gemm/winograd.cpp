@@ -14,6 +14,7 @@ std::atomic<int64_t> wanted_tile{0};
 
 // Planes of at most so many bytes are at work at once: they live in a shared cache.
 constexpr int64_t kPlaneBytes = int64_t{12} << 20;
+constexpr int64_t kFilterBytes = int64_t{8} << 20;  // the same of U, where all tiles are at work
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -46,13 +47,23 @@ Planes planes(Scratch& scratch, const Sizes& s, int64_t columns, int64_t mr) {
   return {scratch.get<float>((lines + mr) * kPlaneLine), s.block, columns};
 }
 
-// U, or its transpose
-const float* filters(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w) {
+// U, or its transpose, some columns of it at a time, so that they stay in a shared cache: f(begin, count)
+template <class F>
+void by_columns(const Sizes& s, int64_t n, F f) {
+  const int64_t bytes = s.points * s.inputs * s.outputs * int64_t{sizeof(float)};
+  const int64_t parts = s.tiles <= s.block ? ceil_div(bytes, kFilterBytes) : 1;
+  const int64_t part = round_up(ceil_div(n, parts), kPlaneColumns / 4);
+  for (int64_t begin = 0; begin < n; begin += part) f(begin, std::min(part, n - begin));
+}
+float* filters(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w,
+               int64_t n_begin, int64_t n_count) {
   const WinogradKernels& kernel = kernels();
-  const int64_t n = transposed ? s.inputs : s.outputs, k = transposed ? s.outputs : s.inputs;
-  float* u = filter_scratch.get<float>(s.points * round_up(n, kernel.nr) * k);
-  parallel_for(c.in_c / kWinogradChannels,
-               [&](int64_t i) { kernel.filters({&c, m, transposed, i, 1}, w, u); });
+  const int64_t k = transposed ? s.outputs : s.inputs;
+  float* u = filter_scratch.get<float>(s.points * round_up(n_count, kernel.nr) * k);
+  parallel_for(c.in_c / kWinogradChannels, [&](int64_t i) {
+    kernel.filters({&c, m, transposed, n_begin, n_count, i * kWinogradChannels, kWinogradChannels},
+                   w, u);
+  });
   return u;
 }
 
@@ -120,14 +131,17 @@ int64_t winograd_tile(const Conv& c, ConvPass pass) {
 void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, float* y) {
   const WinogradKernels& kernel = kernels();
   const Sizes s(c, m, 2 * kernel.mr);
-  const float* u = filters(c, m, s, false, w);
   const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
   const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
+  const float* u = nullptr;
   for (int64_t first = 0; first < s.tiles; first += s.block) {
     const int64_t rows = std::min(s.block, s.tiles - first);
     by_tiles(c, m, s, first, rows, [&](const WinogradTiles& t) { kernel.data(t, x, v); });
-    products(s, {rows, s.outputs, s.inputs, v, false, u, {}, r, 0, 0, 0, 0, false},
-             round_up(ceil_div(rows, 2), kernel.mr));
+    by_columns(s, s.outputs, [&](int64_t n0, int64_t n) {
+      if (first == 0) u = filters(c, m, s, false, w, n0, n);
+      products(s, {rows, n, s.inputs, v, false, u, {}, r, 0, n0, 0, 0, 0, false},
+               round_up(ceil_div(rows, 2), kernel.mr));
+    });
     by_tiles(c, m, s, first, rows, [&](const WinogradTiles& t) { kernel.result(t, r, y); });
   }
 }
@@ -136,15 +150,18 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
   const WinogradKernels& kernel = kernels();
   Sizes s(c, m, 1);
   s.block = round_up(s.block, s.of_image);  // images are whole: their tiles' sums overlap
-  const float* u = filters(c, m, s, true, w);
   const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
   const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
+  const float* u = nullptr;
   for (int64_t first = 0; first < s.tiles; first += s.block) {
     const int64_t rows = std::min(s.block, s.tiles - first);
     by_tiles(c, m, s, first, rows,
              [&](const WinogradTiles& t) { kernel.result_adjoint(t, dy, r); });
-    products(s, {rows, s.inputs, s.outputs, r, false, u, {}, v, 0, 0, 0, 0, false},
-             round_up(ceil_div(rows, 2), kernel.mr));
+    by_columns(s, s.inputs, [&](int64_t n0, int64_t n) {
+      if (first == 0) u = filters(c, m, s, true, w, n0, n);
+      products(s, {rows, n, s.outputs, r, false, u, {}, v, 0, n0, 0, 0, 0, false},
+               round_up(ceil_div(rows, 2), kernel.mr));
+    });
     parallel_for(rows / s.of_image, [&](int64_t image) {
       kernel.data_adjoint({&c, m, s.tiles_h, s.tiles_w, first, image * s.of_image, s.of_image}, v,
                           dx);
@@ -155,7 +172,6 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
 void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float* dy, float* dw) {
   const WinogradKernels& kernel = kernels();
   const Sizes s(c, m, 1);
-  float* u = filter_scratch.get<float>(s.points * s.inputs * s.outputs);
   const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
   const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
   for (int64_t first = 0; first < s.tiles; first += s.block) {
@@ -164,13 +180,17 @@ void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float*
       kernel.data(t, x, v);
       kernel.result_adjoint(t, dy, r);
     });
-    products(
-        s,
-        {s.inputs, s.outputs, rows, v, true, nullptr, r, {u, 0, 0}, s.outputs, 0, 0, 0, first > 0},
-        9 * kernel.mr);
+    by_columns(s, s.outputs, [&](int64_t n0, int64_t n) {
+      float* u = filter_scratch.get<float>(s.points * s.inputs * n);
+      products(s, {s.inputs, n, rows, v, true, nullptr, r, {u, 0, 0}, n, n0, 0, 0, 0, first > 0},
+               9 * kernel.mr);
+      if (first + rows < s.tiles) return;
+      parallel_for(c.in_c / kWinogradChannels, [&](int64_t i) {
+        kernel.filters_adjoint({&c, m, false, n0, n, i * kWinogradChannels, kWinogradChannels}, u,
+                               dw);
+      });
+    });
   }
-  parallel_for(c.in_c / kWinogradChannels,
-               [&](int64_t i) { kernel.filters_adjoint({&c, m, false, i, 1}, u, dw); });
 }
 
 }  // namespace pygan::gemm

@@ -70,8 +70,9 @@ struct WinogradTiles {
 struct WinogradFilters {
   const Conv* conv;
   int64_t m;
-  bool transposed;       // U^T: k runs over out_c, columns over (a, b, c)
-  int64_t begin, count;  // blocks of kWinogradChannels input channels
+  bool transposed;           // U^T: k runs over out_c, columns over (a, b, c)
+  int64_t n_begin, n_count;  // columns of U or U^T
+  int64_t begin, count;      // of these, the input channels to do; multiples of kWinogradChannels
 };
 
 // a: tiles' rows [begin, begin + count) of a point; see kernels.h for the register tile
@@ -83,6 +84,7 @@ struct WinogradProduct {
   Planes b_rows;   // (k, n)
   Planes c;        // (m, n), or, where c_row > 0, a plain matrix with rows so far apart
   int64_t c_row;
+  int64_t first;  // column of c's planes, and of b_rows, that column 0 of the product is
   int64_t point;
   int64_t m_begin, m_count;  // rows of c; whole register tiles
   bool add;
@@ -90,12 +92,13 @@ struct WinogradProduct {
 
 struct WinogradKernels {
   int64_t mr, nr;
-  void (*filters)(const WinogradFilters&, const float* w, float* u /* (points, n / nr, k, nr) */);
+  void (*filters)(const WinogradFilters&, const float* w,
+                  float* u /* (points, n_count / nr, k, nr) */);
   void (*data)(const WinogradTiles&, const float* x, Planes v);             // V of x
   void (*data_adjoint)(const WinogradTiles&, Planes v, float* dx);          // dx of V'
   void (*result)(const WinogradTiles&, Planes m, float* y);                 // y of M
   void (*result_adjoint)(const WinogradTiles&, const float* dy, Planes m);  // M' of dy
-  void (*filters_adjoint)(const WinogradFilters&, const float* u /* (points, 4 in_c, out_c) */,
+  void (*filters_adjoint)(const WinogradFilters&, const float* u /* (points, 4 in_c, n_count) */,
                           float* dw);  // dw of U'
   void (*multiply)(const WinogradProduct&);
 };

@@ -208,38 +208,35 @@ T* tap(const Conv& c, T* w, int ab, int r, int s, int64_t channel) {
   return w + ((2 * r + ab / 2) * 4 + 2 * s + ab % 2) * c.in_c * c.out_c + channel * c.out_c;
 }
 
-// w (4, 4, in_c, out_c), u (points, n / nr, k, nr)
+// w (4, 4, in_c, out_c), u (points, n_count / nr, k, nr)
 template <int kTile>
 void filters(const WinogradFilters& f, const float* w, float* u) {
   constexpr int kSide = kTile + 1, kPoints = kSide * kSide;
   constexpr int64_t nr = kTileColumns<float>;
   const Conv& c = *f.conv;
-  const int64_t n = f.transposed ? 4 * c.in_c : c.out_c, k = f.transposed ? c.out_c : 4 * c.in_c;
-  const int64_t panels = (n + nr - 1) / nr, stride = panels * k * nr;
-  const int64_t begin = f.begin * kWinogradChannels, end = begin + f.count * kWinogradChannels;
-  const int64_t o_end = f.transposed ? c.out_c : panels * nr;
+  const int64_t k = f.transposed ? c.out_c : 4 * c.in_c;
+  const int64_t panels = (f.n_count + nr - 1) / nr, stride = panels * k * nr;
+  const int64_t o_begin = f.transposed ? 0 : f.n_begin;
+  const int64_t o_end = f.transposed ? c.out_c : f.n_begin + panels * nr;
   for (int ab = 0; ab < 4; ++ab) {
-    for (int64_t first = begin; first < end; first += kVector) {
-      for (int64_t o = 0; o < o_end; o += kVector) {
+    for (int64_t channel = f.begin; channel < f.begin + f.count; channel += kVector) {
+      const int64_t row = ab * c.in_c + channel;  // of U
+      if (f.transposed && (row < f.n_begin || row >= f.n_begin + f.n_count)) continue;
+      for (int64_t o = o_begin; o < o_end; o += kVector) {
         V made[kPoints][kVector];  // by input channel, vectors of output channels
         for (int i = 0; i < kVector; ++i) {
           V g[2][2] = {}, points[kSide][kSide];
           if (o < c.out_c) {
             for (int r = 0; r < 2; ++r)
-              for (int s = 0; s < 2; ++s) g[r][s] = load(tap(c, w, ab, r, s, first + i) + o);
+              for (int s = 0; s < 2; ++s) g[r][s] = load(tap(c, w, ab, r, s, channel + i) + o);
           }
           both(g, points, Transform<kTile>::template filter<V>);
           for (int p = 0; p < kPoints; ++p) made[p][i] = points[p / kSide][p % kSide];
         }
-        const int64_t row = ab * c.in_c + first;
-        for (int p = 0; p < kPoints; ++p) {
-          float* to = u + p * stride;
-          if (f.transposed) {
-            transpose(made[p]);
-            to += (row / nr * k + o) * nr + row % nr;
-          } else {
-            to += (o / nr * k + row) * nr + o % nr;
-          }
+        const int64_t column = (f.transposed ? row : o) - f.n_begin;
+        float* to = u + (column / nr * k + (f.transposed ? o : row)) * nr + column % nr;
+        for (int p = 0; p < kPoints; ++p, to += stride) {
+          if (f.transposed) transpose(made[p]);
           for (int i = 0; i < kVector; ++i) store(to + i * nr, made[p][i]);
         }
       }
@@ -247,21 +244,20 @@ void filters(const WinogradFilters& f, const float* w, float* u) {
   }
 }
 
-// u (points, 4 in_c, out_c), dw (4, 4, in_c, out_c)
+// u (points, 4 in_c, n_count), dw (4, 4, in_c, out_c)
 template <int kTile>
 void filters_adjoint(const WinogradFilters& f, const float* u, float* dw) {
   constexpr int kSide = kTile + 1;
   const Conv& c = *f.conv;
   for (int ab = 0; ab < 4; ++ab) {
-    for (int64_t i = f.begin * kWinogradChannels; i < (f.begin + f.count) * kWinogradChannels;
-         ++i) {
-      const float* row = u + (ab * c.in_c + i) * c.out_c;
-      for (int64_t o = 0; o < c.out_c; o += kVector) {
+    for (int64_t i = f.begin; i < f.begin + f.count; ++i) {
+      const float* row = u + (ab * c.in_c + i) * f.n_count;
+      for (int64_t o = 0; o < f.n_count; o += kVector) {
         V points[kSide][kSide], g[2][2];
-        load_points(row + o, 4 * c.in_c * c.out_c, points);
+        load_points(row + o, 4 * c.in_c * f.n_count, points);
         both(points, g, Transform<kTile>::template filter_adjoint<V>);
         for (int r = 0; r < 2; ++r)
-          for (int s = 0; s < 2; ++s) store(tap(c, dw, ab, r, s, i) + o, g[r][s]);
+          for (int s = 0; s < 2; ++s) store(tap(c, dw, ab, r, s, i) + f.n_begin + o, g[r][s]);
       }
     }
   }
@@ -287,11 +283,11 @@ void multiply(const WinogradProduct& p) {
       int64_t c_offsets[kTileRows];
       for (int64_t r = 0; r < rows; ++r) c_offsets[r] = r * c_line;
       for (int64_t j = 0; j < p.n; j += nr) {
-        const float* b = p.b != nullptr
-                             ? p.b + ((p.point * panels + j / nr) * p.k + k0) * nr
-                             : element(p.b_rows, k0, j) + p.point * point_stride(p.b_rows);
+        const float* b =
+            p.b != nullptr ? p.b + ((p.point * panels + j / nr) * p.k + k0) * nr
+                           : element(p.b_rows, k0, p.first + j) + p.point * point_stride(p.b_rows);
         float* c = plain != nullptr ? plain + i * p.c_row + j
-                                    : element(p.c, i, j) + p.point * point_stride(p.c);
+                                    : element(p.c, i, p.first + j) + p.point * point_stride(p.c);
         compute(k, a, kPlaneLine, b, p.b != nullptr ? nr : kPlaneLine, c, c_offsets,
                 static_cast<int>(rows), static_cast<int>(p.n - j < nr ? p.n - j : nr),
                 p.add || k0 > 0);

@@ -69,6 +69,17 @@ def test_error_is_bounded(m: int, shape: tuple, seed: int) -> None:
         assert np.linalg.norm(got - t) <= relative * max(np.linalg.norm(t), np.linalg.norm(s) / 9)
 
 
+@pytest.mark.parametrize("m", [2, 4])
+def test_filters_larger_than_a_cache(m: int) -> None:
+    """Some columns of them at a time: 256 -> 496 channels, 9 to 51 MB."""
+    rng = np.random.default_rng(m)
+    sizes = ((3, 8, 6, 256), (4, 4, 256, 496), (3, 4, 3, 496))
+    xwy = [rng.standard_normal(s, dtype=np.float32) for s in sizes]
+    wide = [a.astype("float64") for a in xwy]
+    for got, t in zip(by_winograd(m, *xwy, 1), passes(*wide, 1), strict=True):
+        assert np.linalg.norm(got - t) <= BOUND[m][1] * np.linalg.norm(t)
+
+
 @given(shape=shapes(), seed=seeds)
 @settings(max_examples=40)
 def test_two_by_two_tiles_are_exact_on_small_integers(shape: tuple, seed: int) -> None:
