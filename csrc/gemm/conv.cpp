@@ -70,8 +70,7 @@ struct ForwardPatches {
 template <class T>
 void conv2d(const Conv& c, const T* x, const T* w, T* y) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c, ConvPass::forward))
-      return winograd_conv2d(c, m, x, w, y);
+    if (const int64_t m = winograd_tile(c)) return winograd_conv2d(c, m, x, w, y);
   }
   if (is_dense(c)) {
     const int64_t k = dense_inputs(c);
@@ -172,8 +171,7 @@ bool folds(const Conv& c) {
 template <class T>
 void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c, ConvPass::input_grad))
-      return winograd_input_grad(c, m, dy, w, dx);
+    if (const int64_t m = winograd_tile(c)) return winograd_input_grad(c, m, dy, w, dx);
   }
   if (empty(c)) return;
   if (!is_dense(c) && folds(c)) return folded_input_grad(c, dy, w, dx);
@@ -183,8 +181,7 @@ void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
 template <class T>
 void conv2d_weight_grad(const Conv& c, const T* x, const T* dy, T* dw) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c, ConvPass::weight_grad))
-      return winograd_weight_grad(c, m, x, dy, dw);
+    if (const int64_t m = winograd_tile(c)) return winograd_weight_grad(c, m, x, dy, dw);
   }
   if (is_dense(c)) {
     const int64_t m = dense_inputs(c);

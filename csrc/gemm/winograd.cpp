@@ -14,7 +14,10 @@ std::atomic<int64_t> wanted_tile{0};
 
 // Planes of at most so many bytes are at work at once: they live in a shared cache.
 constexpr int64_t kPlaneBytes = int64_t{12} << 20;
-constexpr int64_t kFilterBytes = int64_t{8} << 20;  // the same of U, where all tiles are at work
+// U is made once, for all blocks of tiles, where it stays in that cache. Where it does not, and all
+// tiles are at work at once, a thread makes and uses a piece of it in its own cache.
+constexpr int64_t kFilterBytes = int64_t{8} << 20;
+constexpr int64_t kPieceRows = 128;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -36,7 +39,8 @@ struct Sizes {
     tiles = c.batch * of_image;
     inputs = 4 * c.in_c;
     outputs = c.out_c;
-    const int64_t bytes = points * (inputs + outputs) * int64_t{sizeof(float)};
+    const int64_t slices = ceil_div(inputs, kPlaneColumns) + ceil_div(outputs, kPlaneColumns);
+    const int64_t bytes = points * slices * kPlaneLine * int64_t{sizeof(float)};
     const int64_t blocks = ceil_div(tiles, std::max<int64_t>(kPlaneBytes / bytes, 1));
     block = round_up(ceil_div(tiles, blocks), multiple);
   }
@@ -47,22 +51,21 @@ Planes planes(Scratch& scratch, const Sizes& s, int64_t columns, int64_t mr) {
   return {scratch.get<float>((lines + mr) * kPlaneLine), s.block, columns};
 }
 
-// U, or its transpose, some columns of it at a time, so that they stay in a shared cache: f(begin, count)
-template <class F>
-void by_columns(const Sizes& s, int64_t n, F f) {
-  const int64_t bytes = s.points * s.inputs * s.outputs * int64_t{sizeof(float)};
-  const int64_t parts = s.tiles <= s.block ? ceil_div(bytes, kFilterBytes) : 1;
-  const int64_t part = round_up(ceil_div(n, parts), kPlaneColumns / 4);
-  for (int64_t begin = 0; begin < n; begin += part) f(begin, std::min(part, n - begin));
+bool in_pieces(const Sizes& s) {
+  return s.tiles <= s.block &&
+         s.points * s.inputs * s.outputs * int64_t{sizeof(float)} > kFilterBytes;
 }
-float* filters(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w,
-               int64_t n_begin, int64_t n_count) {
+
+// All of U, or of its transpose: (points, panels, k, nr)
+const float* filters(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w) {
   const WinogradKernels& kernel = kernels();
-  const int64_t k = transposed ? s.outputs : s.inputs;
-  float* u = filter_scratch.get<float>(s.points * round_up(n_count, kernel.nr) * k);
-  parallel_for(c.in_c / kWinogradChannels, [&](int64_t i) {
-    kernel.filters({&c, m, transposed, n_begin, n_count, i * kWinogradChannels, kWinogradChannels},
-                   w, u);
+  const int64_t k = transposed ? s.outputs : s.inputs, n = transposed ? s.inputs : s.outputs;
+  const int64_t panel = k * kernel.nr, panels = ceil_div(n, kernel.nr);
+  float* u = filter_scratch.get<float>(s.points * panels * panel);
+  parallel_for(panels, [&](int64_t i) {
+    kernel.filters({&c, m, transposed, 0, k, i * kernel.nr, std::min(kernel.nr, n - i * kernel.nr),
+                    panels * panel},
+                   w, u + i * panel);
   });
   return u;
 }
@@ -75,7 +78,7 @@ void by_tiles(const Conv& c, int64_t m, const Sizes& s, int64_t first, int64_t r
   });
 }
 
-// All points' products, in parts of `part` rows of c
+// All points' products of tiles with U, in parts of `part` rows of c
 void products(const Sizes& s, WinogradProduct product, int64_t part) {
   const int64_t parts = ceil_div(product.m, part);
   parallel_for(s.points * parts, [&](int64_t task) {
@@ -85,6 +88,33 @@ void products(const Sizes& s, WinogradProduct product, int64_t part) {
     own.m_count = std::min(part, product.m - own.m_begin);
     kernels().multiply(own);
   });
+}
+
+// The same with a piece of U at a time, made by the thread that multiplies with it.
+void products_in_pieces(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w,
+                        const WinogradProduct& product) {
+  const WinogradKernels& kernel = kernels();
+  parallel_for(ceil_div(product.n, kernel.nr), [&](int64_t panel) {
+    WinogradProduct own = product;
+    own.first = panel * kernel.nr;
+    own.n = std::min(kernel.nr, product.n - own.first);
+    own.m_count = own.m;
+    float* piece = filter_scratch.get<float>(s.points * kPieceRows * kernel.nr);
+    own.b = piece;
+    for (own.a_first = 0; own.a_first < product.k; own.a_first += kPieceRows) {
+      own.k = std::min(kPieceRows, product.k - own.a_first);
+      own.add = own.a_first > 0;
+      kernel.filters({&c, m, transposed, own.a_first, own.k, own.first, own.n, own.k * kernel.nr},
+                     w, piece);
+      for (own.point = 0; own.point < s.points; ++own.point) kernel.multiply(own);
+    }
+  });
+}
+
+void multiply_tiles(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w,
+                    const WinogradProduct& product) {
+  if (product.b == nullptr) return products_in_pieces(c, m, s, transposed, w, product);
+  products(s, product, round_up(ceil_div(product.m, 2), kernels().mr));
 }
 
 bool fits(const Conv& c) {
@@ -100,16 +130,16 @@ double direct_cost(const Conv& c) {
   return 16.0 * static_cast<double>(c.batch * c.out_h * c.out_w) *
          static_cast<double>(c.in_c * c.out_c);
 }
-double winograd_cost(const Conv& c, ConvPass pass, int64_t m) {
-  constexpr double kMoved = 20, kFilter = 25, kFarFilter = 75;  // an element of V or M; of U
-  constexpr double kNear = 24 << 20;                            // bytes of U that stay in a cache
+double winograd_cost(const Conv& c, int64_t m) {
+  constexpr double kMoved = 15, kFilter = 15, kFarFilter = 60;  // an element of V or M; of U
+  constexpr double kNear = 24 << 20;                            // bytes of U that a cache holds
   const Sizes s(c, m, 1);
   const double tiles = static_cast<double>(s.points * s.tiles);
   const double filter = static_cast<double>(s.points * s.inputs * s.outputs);
-  const double each = (filter * sizeof(float) > kNear ? kFarFilter : kFilter) *
-                      (pass == ConvPass::weight_grad ? 0.5 : 1.0);  // U is written once
+  const bool far = !in_pieces(s) && filter * sizeof(float) > kNear;
   return filter * static_cast<double>(s.tiles) +
-         kMoved * tiles * static_cast<double>(s.inputs + s.outputs) + each * filter;
+         kMoved * tiles * static_cast<double>(s.inputs + s.outputs) +
+         (far ? kFarFilter : kFilter) * filter;
 }
 
 }  // namespace
@@ -118,12 +148,12 @@ ConvAlgorithm conv_algorithm() { return current.load(std::memory_order_relaxed);
 void set_conv_algorithm(ConvAlgorithm a) { current.store(a, std::memory_order_relaxed); }
 void set_winograd_tile(int64_t m) { wanted_tile.store(m, std::memory_order_relaxed); }
 
-int64_t winograd_tile(const Conv& c, ConvPass pass) {
+int64_t winograd_tile(const Conv& c) {
   const ConvAlgorithm algorithm = conv_algorithm();
   if (algorithm == ConvAlgorithm::direct || !fits(c)) return 0;
   const int64_t wanted = wanted_tile.load(std::memory_order_relaxed);
   if (wanted != 0) return wanted;
-  const double two = winograd_cost(c, pass, 2), four = winograd_cost(c, pass, 4);
+  const double two = winograd_cost(c, 2), four = winograd_cost(c, 4);
   if (algorithm == ConvAlgorithm::automatic && std::min(two, four) > direct_cost(c)) return 0;
   return two < four ? 2 : 4;
 }
@@ -133,16 +163,13 @@ void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, f
   const Sizes s(c, m, 2 * kernel.mr);
   const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
   const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
-  const float* u = nullptr;
+  WinogradProduct product{.n = s.outputs, .k = s.inputs, .a = v, .c = r};
+  if (!in_pieces(s)) product.b = filters(c, m, s, false, w);
   for (int64_t first = 0; first < s.tiles; first += s.block) {
-    const int64_t rows = std::min(s.block, s.tiles - first);
-    by_tiles(c, m, s, first, rows, [&](const WinogradTiles& t) { kernel.data(t, x, v); });
-    by_columns(s, s.outputs, [&](int64_t n0, int64_t n) {
-      if (first == 0) u = filters(c, m, s, false, w, n0, n);
-      products(s, {rows, n, s.inputs, v, false, u, {}, r, 0, n0, 0, 0, 0, false},
-               round_up(ceil_div(rows, 2), kernel.mr));
-    });
-    by_tiles(c, m, s, first, rows, [&](const WinogradTiles& t) { kernel.result(t, r, y); });
+    product.m = std::min(s.block, s.tiles - first);
+    by_tiles(c, m, s, first, product.m, [&](const WinogradTiles& t) { kernel.data(t, x, v); });
+    multiply_tiles(c, m, s, false, w, product);
+    by_tiles(c, m, s, first, product.m, [&](const WinogradTiles& t) { kernel.result(t, r, y); });
   }
 }
 
@@ -152,17 +179,14 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
   s.block = round_up(s.block, s.of_image);  // images are whole: their tiles' sums overlap
   const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
   const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
-  const float* u = nullptr;
+  WinogradProduct product{.n = s.inputs, .k = s.outputs, .a = r, .c = v};
+  if (!in_pieces(s)) product.b = filters(c, m, s, true, w);
   for (int64_t first = 0; first < s.tiles; first += s.block) {
-    const int64_t rows = std::min(s.block, s.tiles - first);
-    by_tiles(c, m, s, first, rows,
+    product.m = std::min(s.block, s.tiles - first);
+    by_tiles(c, m, s, first, product.m,
              [&](const WinogradTiles& t) { kernel.result_adjoint(t, dy, r); });
-    by_columns(s, s.inputs, [&](int64_t n0, int64_t n) {
-      if (first == 0) u = filters(c, m, s, true, w, n0, n);
-      products(s, {rows, n, s.outputs, r, false, u, {}, v, 0, n0, 0, 0, 0, false},
-               round_up(ceil_div(rows, 2), kernel.mr));
-    });
-    parallel_for(rows / s.of_image, [&](int64_t image) {
+    multiply_tiles(c, m, s, true, w, product);
+    parallel_for(product.m / s.of_image, [&](int64_t image) {
       kernel.data_adjoint({&c, m, s.tiles_h, s.tiles_w, first, image * s.of_image, s.of_image}, v,
                           dx);
     });
@@ -174,23 +198,57 @@ void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float*
   const Sizes s(c, m, 1);
   const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
   const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
-  for (int64_t first = 0; first < s.tiles; first += s.block) {
-    const int64_t rows = std::min(s.block, s.tiles - first);
+  const auto transform = [&](int64_t first, int64_t rows) {
     by_tiles(c, m, s, first, rows, [&](const WinogradTiles& t) {
       kernel.data(t, x, v);
       kernel.result_adjoint(t, dy, r);
     });
-    by_columns(s, s.outputs, [&](int64_t n0, int64_t n) {
-      float* u = filter_scratch.get<float>(s.points * s.inputs * n);
-      products(s, {s.inputs, n, rows, v, true, nullptr, r, {u, 0, 0}, n, n0, 0, 0, 0, first > 0},
-               9 * kernel.mr);
-      if (first + rows < s.tiles) return;
-      parallel_for(c.in_c / kWinogradChannels, [&](int64_t i) {
-        kernel.filters_adjoint({&c, m, false, n0, n, i * kWinogradChannels, kWinogradChannels}, u,
-                               dw);
-      });
+  };
+  if (in_pieces(s)) {  // U' is never whole: each piece becomes a piece of dw
+    transform(0, s.tiles);
+    const int64_t rows = ceil_div(s.inputs, kPieceRows), columns = ceil_div(s.outputs, kernel.nr);
+    parallel_for(rows * columns, [&](int64_t task) {
+      const int64_t k0 = task % rows * kPieceRows, n0 = task / rows * kernel.nr;
+      const int64_t k = std::min(kPieceRows, s.inputs - k0);
+      const int64_t n = std::min(kernel.nr, s.outputs - n0);
+      float* u = filter_scratch.get<float>(s.points * kPieceRows * kernel.nr);
+      WinogradProduct product{.m = k,
+                              .n = n,
+                              .k = s.tiles,
+                              .a = v,
+                              .a_first = k0,
+                              .across = true,
+                              .b_rows = r,
+                              .c = {u, 0, 0},
+                              .c_row = n,
+                              .first = n0,
+                              .m_count = k};
+      for (; product.point < s.points; ++product.point) kernel.multiply(product);
+      kernel.filters_adjoint({&c, m, false, k0, k, n0, n, k * n}, u, dw);
     });
+    return;
   }
+  float* u = filter_scratch.get<float>(s.points * s.inputs * s.outputs);
+  for (int64_t first = 0; first < s.tiles; first += s.block) {
+    const int64_t rows = std::min(s.block, s.tiles - first);
+    transform(first, rows);
+    products(s,
+             {.m = s.inputs,
+              .n = s.outputs,
+              .k = rows,
+              .a = v,
+              .across = true,
+              .b_rows = r,
+              .c = {u, 0, 0},
+              .c_row = s.outputs,
+              .add = first > 0},
+             9 * kernel.mr);
+  }
+  const int64_t stride = s.inputs * s.outputs;
+  parallel_ranges(s.inputs, kWinogradChannels, [&](int64_t begin, int64_t end) {
+    kernel.filters_adjoint({&c, m, false, begin, end - begin, 0, s.outputs, stride},
+                           u + begin * s.outputs, dw);
+  });
 }
 
 }  // namespace pygan::gemm

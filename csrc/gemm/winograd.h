@@ -34,10 +34,8 @@ ConvAlgorithm conv_algorithm();
 void set_conv_algorithm(ConvAlgorithm);
 void set_winograd_tile(int64_t m);  // for tests: 2 or 4 instead of the rule's; 0: the rule's
 
-enum class ConvPass : uint8_t { forward, input_grad, weight_grad };
-
-// The m that a pass of this convolution takes, or 0: the direct products.
-int64_t winograd_tile(const Conv& conv, ConvPass pass);
+// The m that the three passes of this convolution take, or 0: the direct products.
+int64_t winograd_tile(const Conv& conv);
 
 // As in gemm.h; m as winograd_tile gives it.
 void winograd_conv2d(const Conv& conv, int64_t m, const float* x, const float* w, float* y);
@@ -70,35 +68,37 @@ struct WinogradTiles {
 struct WinogradFilters {
   const Conv* conv;
   int64_t m;
-  bool transposed;           // U^T: k runs over out_c, columns over (a, b, c)
-  int64_t n_begin, n_count;  // columns of U or U^T
-  int64_t begin, count;      // of these, the input channels to do; multiples of kWinogradChannels
+  bool transposed;           // U^T: rows over out_c, columns over (a, b, c)
+  int64_t k_begin, k_count;  // rows of U or U^T
+  int64_t n_begin, n_count;  // columns
+  int64_t stride;            // of u, from a point to the next
 };
 
-// a: tiles' rows [begin, begin + count) of a point; see kernels.h for the register tile
+// One point's product, by the register tile of micro_kernel.h
 struct WinogradProduct {
-  int64_t m, n, k;
-  Planes a;        // (m, k), or (k, m) where across
-  bool across;     // the product is a^T b
-  const float* b;  // panels (n / nr, k, nr); or null:
-  Planes b_rows;   // (k, n)
-  Planes c;        // (m, n), or, where c_row > 0, a plain matrix with rows so far apart
-  int64_t c_row;
-  int64_t first;  // column of c's planes, and of b_rows, that column 0 of the product is
-  int64_t point;
-  int64_t m_begin, m_count;  // rows of c; whole register tiles
-  bool add;
+  int64_t m = 0, n = 0, k = 0;
+  Planes a = {};             // (m, k), or (k, m) where across
+  int64_t a_first = 0;       // column of a's planes that is k = 0, or m = 0
+  bool across = false;       // the product is a^T b
+  const float* b = nullptr;  // panels (n / nr, k, nr); or null:
+  Planes b_rows = {};        // (k, n)
+  Planes c = {};             // (m, n), or, where c_row > 0, a plain matrix with rows so far apart
+  int64_t c_row = 0;
+  int64_t first = 0;  // column of c's planes, and of b_rows, that column 0 of the product is
+  int64_t point = 0;
+  int64_t m_begin = 0, m_count = 0;  // rows of c; whole register tiles
+  bool add = false;
 };
 
 struct WinogradKernels {
   int64_t mr, nr;
   void (*filters)(const WinogradFilters&, const float* w,
-                  float* u /* (points, n_count / nr, k, nr) */);
+                  float* u /* (points; n_count / nr, k_count, nr) */);
   void (*data)(const WinogradTiles&, const float* x, Planes v);             // V of x
   void (*data_adjoint)(const WinogradTiles&, Planes v, float* dx);          // dx of V'
   void (*result)(const WinogradTiles&, Planes m, float* y);                 // y of M
   void (*result_adjoint)(const WinogradTiles&, const float* dy, Planes m);  // M' of dy
-  void (*filters_adjoint)(const WinogradFilters&, const float* u /* (points, 4 in_c, n_count) */,
+  void (*filters_adjoint)(const WinogradFilters&, const float* u /* (points; k_count, n_count) */,
                           float* dw);  // dw of U'
   void (*multiply)(const WinogradProduct&);
 };

@@ -12,6 +12,12 @@ static_assert(kWinogradChannels % kVector == 0 && kPlaneLine == kLineStride<floa
 
 int64_t slices(int64_t columns) { return (columns + kPlaneColumns - 1) / kPlaneColumns; }
 
+// Of `count` columns from this one on, those in its slice
+int64_t within_slice(int64_t column, int64_t count) {
+  const int64_t rest = kPlaneColumns - column % kPlaneColumns;
+  return count < rest ? count : rest;
+}
+
 // Where point 0 of an element lies, and how far the next point is from it
 float* element(const Planes& planes, int64_t row, int64_t column) {
   return planes.data + (column / kPlaneColumns * planes.rows + row) * kPlaneLine +
@@ -208,57 +214,57 @@ T* tap(const Conv& c, T* w, int ab, int r, int s, int64_t channel) {
   return w + ((2 * r + ab / 2) * 4 + 2 * s + ab % 2) * c.in_c * c.out_c + channel * c.out_c;
 }
 
-// w (4, 4, in_c, out_c), u (points, n_count / nr, k, nr)
+// w (4, 4, in_c, out_c), u (points, n_count / nr, k_count, nr). Rows or columns (a, b, c) begin and end
+// at multiples of kWinogradChannels.
 template <int kTile>
 void filters(const WinogradFilters& f, const float* w, float* u) {
   constexpr int kSide = kTile + 1, kPoints = kSide * kSide;
   constexpr int64_t nr = kTileColumns<float>;
   const Conv& c = *f.conv;
-  const int64_t k = f.transposed ? c.out_c : 4 * c.in_c;
-  const int64_t panels = (f.n_count + nr - 1) / nr, stride = panels * k * nr;
-  const int64_t o_begin = f.transposed ? 0 : f.n_begin;
-  const int64_t o_end = f.transposed ? c.out_c : f.n_begin + panels * nr;
-  for (int ab = 0; ab < 4; ++ab) {
-    for (int64_t channel = f.begin; channel < f.begin + f.count; channel += kVector) {
-      const int64_t row = ab * c.in_c + channel;  // of U
-      if (f.transposed && (row < f.n_begin || row >= f.n_begin + f.n_count)) continue;
-      for (int64_t o = o_begin; o < o_end; o += kVector) {
-        V made[kPoints][kVector];  // by input channel, vectors of output channels
-        for (int i = 0; i < kVector; ++i) {
-          V g[2][2] = {}, points[kSide][kSide];
-          if (o < c.out_c) {
-            for (int r = 0; r < 2; ++r)
-              for (int s = 0; s < 2; ++s) g[r][s] = load(tap(c, w, ab, r, s, channel + i) + o);
-          }
-          both(g, points, Transform<kTile>::template filter<V>);
-          for (int p = 0; p < kPoints; ++p) made[p][i] = points[p / kSide][p % kSide];
+  const int64_t panels = (f.n_count + nr - 1) / nr;
+  const int64_t begin = f.transposed ? f.n_begin : f.k_begin;  // of (a, b, c)
+  const int64_t end = begin + (f.transposed ? f.n_count : f.k_count);
+  const int64_t o_begin = f.transposed ? f.k_begin : f.n_begin;
+  const int64_t o_end = f.transposed ? f.k_begin + f.k_count : f.n_begin + panels * nr;
+  for (int64_t row = begin; row < end; row += kVector) {
+    const int ab = static_cast<int>(row / c.in_c);
+    const int64_t channel = row % c.in_c;
+    for (int64_t o = o_begin; o < o_end; o += kVector) {
+      V made[kPoints][kVector];  // by input channel, vectors of output channels
+      for (int i = 0; i < kVector; ++i) {
+        V g[2][2] = {}, points[kSide][kSide];
+        if (o < c.out_c) {
+          for (int r = 0; r < 2; ++r)
+            for (int s = 0; s < 2; ++s) g[r][s] = load(tap(c, w, ab, r, s, channel + i) + o);
         }
-        const int64_t column = (f.transposed ? row : o) - f.n_begin;
-        float* to = u + (column / nr * k + (f.transposed ? o : row)) * nr + column % nr;
-        for (int p = 0; p < kPoints; ++p, to += stride) {
-          if (f.transposed) transpose(made[p]);
-          for (int i = 0; i < kVector; ++i) store(to + i * nr, made[p][i]);
-        }
+        both(g, points, Transform<kTile>::template filter<V>);
+        for (int p = 0; p < kPoints; ++p) made[p][i] = points[p / kSide][p % kSide];
+      }
+      const int64_t k = (f.transposed ? o : row) - f.k_begin;
+      const int64_t column = (f.transposed ? row : o) - f.n_begin;
+      float* to = u + (column / nr * f.k_count + k) * nr + column % nr;
+      for (int p = 0; p < kPoints; ++p, to += f.stride) {
+        if (f.transposed) transpose(made[p]);
+        for (int i = 0; i < kVector; ++i) store(to + i * nr, made[p][i]);
       }
     }
   }
 }
 
-// u (points, 4 in_c, n_count), dw (4, 4, in_c, out_c)
+// u (points, k_count, n_count), dw (4, 4, in_c, out_c)
 template <int kTile>
 void filters_adjoint(const WinogradFilters& f, const float* u, float* dw) {
   constexpr int kSide = kTile + 1;
   const Conv& c = *f.conv;
-  for (int ab = 0; ab < 4; ++ab) {
-    for (int64_t i = f.begin; i < f.begin + f.count; ++i) {
-      const float* row = u + (ab * c.in_c + i) * f.n_count;
-      for (int64_t o = 0; o < f.n_count; o += kVector) {
-        V points[kSide][kSide], g[2][2];
-        load_points(row + o, 4 * c.in_c * f.n_count, points);
-        both(points, g, Transform<kTile>::template filter_adjoint<V>);
-        for (int r = 0; r < 2; ++r)
-          for (int s = 0; s < 2; ++s) store(tap(c, dw, ab, r, s, i) + f.n_begin + o, g[r][s]);
-      }
+  for (int64_t k = 0; k < f.k_count; ++k) {
+    const int ab = static_cast<int>((f.k_begin + k) / c.in_c);
+    const int64_t channel = (f.k_begin + k) % c.in_c;
+    for (int64_t o = 0; o < f.n_count; o += kVector) {
+      V points[kSide][kSide], g[2][2];
+      load_points(u + k * f.n_count + o, f.stride, points);
+      both(points, g, Transform<kTile>::template filter_adjoint<V>);
+      for (int r = 0; r < 2; ++r)
+        for (int s = 0; s < 2; ++s) store(tap(c, dw, ab, r, s, channel) + f.n_begin + o, g[r][s]);
     }
   }
 }
@@ -271,15 +277,16 @@ void multiply(const WinogradProduct& p) {
   const int64_t panels = (p.n + nr - 1) / nr;
   float* const plain = p.c_row > 0 ? p.c.data + p.point * p.m * p.c_row : nullptr;
   const int64_t c_line = plain != nullptr ? p.c_row : kPlaneLine;
-  for (int64_t k0 = 0; k0 < p.k; k0 += kSlice) {
-    const int64_t k = p.k - k0 < kSlice ? p.k - k0 : kSlice;
+  for (int64_t k0 = 0; k0 < p.k;) {
+    int64_t k = p.k - k0 < kSlice ? p.k - k0 : kSlice;
+    if (!p.across) k = within_slice(p.a_first + k0, k);
     int64_t rows = 0;
     for (int64_t i = p.m_begin; i < p.m_begin + p.m_count; i += rows) {
       rows = p.m_begin + p.m_count - i < kTileRows ? p.m_begin + p.m_count - i : kTileRows;
-      if (p.across && rows > kPlaneColumns - i % kPlaneColumns)
-        rows = kPlaneColumns - i % kPlaneColumns;
+      if (p.across) rows = within_slice(p.a_first + i, rows);
       const float* a =
-          (p.across ? element(p.a, k0, i) : element(p.a, i, k0)) + p.point * point_stride(p.a);
+          (p.across ? element(p.a, k0, p.a_first + i) : element(p.a, i, p.a_first + k0)) +
+          p.point * point_stride(p.a);
       int64_t c_offsets[kTileRows];
       for (int64_t r = 0; r < rows; ++r) c_offsets[r] = r * c_line;
       for (int64_t j = 0; j < p.n; j += nr) {
@@ -293,6 +300,7 @@ void multiply(const WinogradProduct& p) {
                 p.add || k0 > 0);
       }
     }
+    k0 += k;
   }
 }
 
