@@ -320,3 +320,71 @@ def test_a_critic_that_differentiates() -> None:
     b = written_out(D, x, "two-sided", 1.0)
     assert a.item() == pytest.approx(b.item(), rel=1e-12)
     assert_same(pg.grad(a, params), pg.grad(b, params), "differentiates", 1e-11)
+
+
+def test_work_in_another_thread_goes_the_generic_way() -> None:
+    """(1 + w)^2: what the thread computed of x is no constant."""
+    w, x = nn.Parameter(np.array([[2.0]])), pg.tensor(np.array([[3.0]]))
+
+    def D(z: pg.Tensor) -> pg.Tensor:
+        made: list[pg.Tensor] = []
+        thread = threading.Thread(target=lambda: made.append(pg.ops.matmul(z, w)))
+        thread.start()
+        thread.join()
+        return z + made[0]
+
+    ways: list[str] = []
+    p = penalty(D, x, None, kind="r1", weight=2.0, report=ways.append)
+    assert ways == ["generic double backward (D ran operations on x in another thread)"]
+    assert p.item() == 9
+    assert pg.grad(p, [w])[0].item() == 6
+
+
+def test_a_critic_that_closes_over_the_samples() -> None:
+    """(w x)^2 in x, with x held where it is closed over: 2 w x^2."""
+    w, x = nn.Parameter(np.array([[2.0]])), pg.tensor(np.array([[3.0]]))
+    critics = {
+        "itself": lambda z: pg.ops.matmul(z, w) * x,
+        "detached": lambda z: pg.ops.matmul(z, w) * z.detach(),
+    }
+    for name, D in critics.items():
+        p = penalty(D, x, None, kind="r1", weight=2.0, fused=True)
+        (dw,) = pg.grad(p, [w], create_graph=True)
+        assert (p.item(), dw.item()) == (36, 36), name
+        assert pg.grad(dw, [w])[0].item() == 18, name
+        _, p = pg.ops.output_and_penalty(D, x, "r1", 2.0, fused=True)
+        assert pg.grad(p, [w])[0].item() == 36, name
+
+
+def test_a_critic_that_sets_its_input_anew() -> None:
+    w, x = nn.Parameter(np.array([[2.0]])), pg.tensor(np.array([[3.0]]))
+
+    def D(z: pg.Tensor) -> pg.Tensor:
+        y = pg.ops.matmul(z, w)
+        z.requires_grad_(False)
+        return y * z
+
+    results = []
+    for fused_ in ("auto", False):
+        try:
+            results.append(penalty(D, x, None, kind="r1", fused=fused_).item())
+        except pg.Error as error:
+            results.append(str(error))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e-30, 1e25])
+def test_slopes_whose_squares_leave_float32(size: float) -> None:
+    """d = 8 and 70 elements: |g| is in range though its square is not."""
+    for d in (8, 70):
+        g = pg.tensor(np.full((2, d), size, np.float32))
+        coefficient = pg.ops.norm_penalty(g, "two-sided")[1].numpy()
+        n = size * d**0.5
+        np.testing.assert_allclose(coefficient, (1 - 1 / n), rtol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [1, 0, np.True_, None, "yes"])
+def test_fused_is_true_false_or_auto(fused: object) -> None:
+    D, x = mlp(2, 3, 1), pg.tensor(array(2, 2))
+    with pytest.raises(pg.ConfigError, match='fused must be True, False or "auto"'):
+        penalty(D, x, x, fused=fused)

@@ -202,8 +202,10 @@ def gradient_penalty(
     standard deviation of all elements of the real batch (biased). DRAGAN is here as in its authors'
     code; their equation has normal noise of a fixed variance.
 
-    Several outputs of one sample (patches, heads) are summed. At |g_b| = 0 the norm has derivative
-    0. real and fake are detached: the penalty has no gradient in the generator.
+    Several outputs of one sample (patches, heads) are summed. g is the gradient of the outputs' sum
+    over the batch: where D mixes samples (minibatch statistics), of the others' outputs too. Batch
+    normalisation in training mode raises. At |g_b| = 0 the norm has derivative 0. real and fake are
+    detached: the penalty has no gradient in the generator.
 
     Args:
         D: any callable of one batch; labels and the like are closed over. It runs once, on x^.
@@ -291,7 +293,7 @@ def shared_samples(kind: str) -> Literal["real", "fake"] | None:
 
 def _check_call(D: Any, kind: str, weight: float, fused: Any) -> None:
     check_penalty(kind, weight)
-    if fused not in (True, False, "auto"):
+    if fused is not True and fused is not False and fused != "auto":
         raise ConfigError(f'gradient_penalty: fused must be True, False or "auto", got {fused!r}')
     if not callable(D):
         raise ConfigError(f"gradient_penalty: D must be a network or a function, got {D!r}")

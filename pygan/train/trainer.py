@@ -187,9 +187,12 @@ class Trainer:
             )
 
     def _note_way(self, penalty: Penalty, way: str) -> None:
-        if self.penalty_ways.get(penalty.kind) != way:
-            self.penalty_ways[penalty.kind] = way
-            _log.info("gradient penalty %s: %s", penalty.kind, way)
+        same = [p for p in self.game.penalties if p.kind == penalty.kind]
+        place = next((i for i, p in enumerate(same) if p is penalty), 0)
+        name = f"{penalty.kind} ({place + 1})" if len(same) > 1 else penalty.kind
+        if self.penalty_ways.get(name) != way:
+            self.penalty_ways[name] = way
+            _log.info("gradient penalty %s: %s", name, way)
 
     def _due(self, update: int, shape: tuple[int, ...]) -> list[Due]:
         """The penalties of D's update number ``update``, from 0, each with its draws."""

@@ -8,8 +8,7 @@ namespace pygan::PYGAN_ISA {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements worth a second thread
-constexpr int64_t kLanes = 32;       // sums side by side
-constexpr int64_t kRun = 16;         // squares that one of them takes before it is added up
+constexpr int64_t kLanes = 16;       // sums side by side
 
 int64_t rows_of(int64_t d) { return d >= kGrain ? 1 : kGrain / (d < 1 ? 1 : d); }
 
@@ -28,17 +27,16 @@ void interpolate_rows(const InterpolateArgs& a) {
   });
 }
 
-// sum g^2 of g (n): short runs in T, their sums in float64
+// sum g^2 of g (n), in float64: neither a square nor their sum leaves its range
 template <class T>
 double sum_of_squares(const T* __restrict g, int64_t n) {
-  double total = 0;
+  double lane[kLanes] = {};
   int64_t i = 0;
-  for (; i + kLanes <= n;) {
-    T lane[kLanes] = {};
-    for (int64_t run = 0; run < kRun && i + kLanes <= n; ++run, i += kLanes)
-      for (int64_t k = 0; k < kLanes; ++k) lane[k] += g[i + k] * g[i + k];
-    for (int64_t k = 0; k < kLanes; ++k) total += static_cast<double>(lane[k]);
-  }
+  for (; i + kLanes <= n; i += kLanes)
+    for (int64_t k = 0; k < kLanes; ++k)
+      lane[k] += static_cast<double>(g[i + k]) * static_cast<double>(g[i + k]);
+  double total = 0;
+  for (int64_t k = 0; k < kLanes; ++k) total += lane[k];
   for (; i < n; ++i) total += static_cast<double>(g[i]) * static_cast<double>(g[i]);
   return total;
 }

@@ -8,7 +8,6 @@ namespace pygan::PYGAN_BACKEND {
 namespace {
 
 constexpr int64_t kChunk = 4 * kThreads;  // elements of one sample that a block takes at a time
-constexpr int kRun = 16;                  // squares added up before float64 takes over
 
 // real, fake, x (n, d), u (n). A block stays within one sample, so that u is read once.
 template <class T>
@@ -30,13 +29,9 @@ PYGAN_KERNEL void slopes(const T* g, T* coefficient, double* costs, int64_t n, i
   PYGAN_SHARED(double, partial, [kWarps]);
   for (int64_t b = blockIdx.x; b < n; b += gridDim.x) {
     double sum = 0;
-    for (int64_t i = threadIdx.x; i < d;) {
-      T run = T(0);
-      for (int k = 0; k < kRun && i < d; ++k, i += blockDim.x) {
-        const T v = g[b * d + i];
-        run += v * v;
-      }
-      sum += static_cast<double>(run);
+    for (int64_t i = threadIdx.x; i < d; i += blockDim.x) {
+      const double v = static_cast<double>(g[b * d + i]);
+      sum += v * v;
     }
     const Slope s = slope(cost, block_sum(sum, partial));
     if (threadIdx.x != 0) continue;

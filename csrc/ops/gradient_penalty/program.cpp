@@ -1,6 +1,7 @@
 #include "ops/gradient_penalty/program.h"
 
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace pygan::penalty {
@@ -64,6 +65,11 @@ class Builder {
     const Node& n = *call.node;
     const std::string name = n.op->name();
     if (n.released) return "D differentiated through its own " + name;
+    for (size_t i = 0; i < call.from_x.size(); ++i) {
+      if (call.from_x[i] && !from_x(n.edges[i])) return "D set its input anew";
+      if (!call.from_x[i] && call.others[i].defined() && hidden(call.others[i].edge()))
+        return "D ran operations on x in another thread";
+    }
     for (size_t i = 0; i < call.others.size(); ++i)
       if (const Array& a = call.others[i].array(); a.has_data() && a.version() != call.versions[i])
         return "D changed an input of its " + name + " in place";
@@ -76,6 +82,28 @@ class Builder {
     for (const Saved& s : n.outputs) out.push_back(s.array);
     if (!n.op->keeps_samples(in, call.from_x, out, x_.dim(0))) return name + " may mix samples";
     return "";
+  }
+
+  // Does x reach `e` by operations that the capture did not see? What is older than x does not count.
+  bool hidden(const Edge& e) const {
+    const Node* x = x_.edge().node.get();
+    std::vector<const Node*> todo;
+    std::unordered_set<const Node*> seen;
+    const auto visit = [&](const Edge& f) {
+      const Node* n = f.node.get();
+      if (n && !position_.count(n) && n->sequence > x->sequence && seen.insert(n).second)
+        todo.push_back(n);
+    };
+    visit(e);
+    while (!todo.empty()) {
+      const Node* n = todo.back();
+      todo.pop_back();
+      for (const Edge& f : n->edges) {
+        if (from_x(f)) return true;
+        visit(f);
+      }
+    }
+    return false;
   }
 
   int add_slot(const Array& a, int input = -1) {
