@@ -39,20 +39,28 @@ class LeakyRelu final : public Op {
   const char* name() const override { return name_; }
   bool per_sample() const override { return true; }
   Jacobian jacobian() const override { return Jacobian::constant; }
-  Saves saves() const override { return {.inputs = kAll, .outputs = 0}; }
+  // y > 0 where x > 0, but for a negative slope: y, which the next op mostly keeps as well, will do.
+  Saves saves() const override {
+    return slope_ < 0 ? Saves{.inputs = kAll, .outputs = 0} : Saves{.inputs = 0, .outputs = kAll};
+  }
 
   Arrays eval(const Arrays& in) const override {
     check_float(name_, in[0]);
     return {run(in[0], nullptr, slope_)};
   }
-  Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout, const Needs&) const override {
-    return {ops::leaky_relu_grad(dout[0], in[0], slope_)};
+  Tensors vjp(const Tensors& in, const Tensors& out, const Tensors& dout,
+              const Needs&) const override {
+    return {ops::leaky_relu_grad(dout[0], sign(in, out), slope_)};
   }
-  Tensors jvp(const Tensors& in, const Tensors&, const Tensors& tx) const override {
-    return {ops::leaky_relu_grad(tx[0], in[0], slope_)};
+  Tensors jvp(const Tensors& in, const Tensors& out, const Tensors& tx) const override {
+    return {ops::leaky_relu_grad(tx[0], sign(in, out), slope_)};
   }
 
  private:
+  const Tensor& sign(const Tensors& in, const Tensors& out) const {
+    return slope_ < 0 ? in[0] : out[0];
+  }
+
   const char* name_;
   double slope_;
 };

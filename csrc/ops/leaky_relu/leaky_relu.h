@@ -10,6 +10,8 @@
 //   leaky_relu:       dx  = leaky_relu_grad(dy, x)       ty = leaky_relu_grad(tx, x)
 //   leaky_relu_grad:  ddy = leaky_relu_grad(ddx, x)      and nothing for x
 //
+// A slope that is not negative leaves x's sign: then y stands for x in dx and ty, and is what is kept.
+//
 // Errors: DTypeError for other dtypes, ShapeError where dy and x differ, ConfigError for a slope
 // that is not finite.
 //
