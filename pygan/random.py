@@ -55,7 +55,7 @@ class Stream:
         return renewed(partial(self._next, device), self._back)
 
     def _next(self, device: str) -> Tensor:
-        key = _core.tensor([self.seed, self._id, self.draw], "int64", device)
+        key = _core.random_key(self.seed, self._id, self.draw, device)
         self.draw += 1
         return key
 

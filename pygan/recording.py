@@ -63,11 +63,12 @@ def renewed(renew: Renew, undo: Undo = _nothing) -> Tensor:
 
     ``undo()`` takes back one ``renew()``, of a step that turned out not to be finite.
     """
+    if _active.recording is None:
+        return renew()
     with unrecorded():  # renew may read values
         value = renew()
-    if _active.recording is not None:
-        _active.recording.input(value)
-        _active.sources.append((renew, undo))
+    _active.recording.input(value)
+    _active.sources.append((renew, undo))
     return value
 
 
@@ -101,10 +102,19 @@ class Recorder:
         self.why: dict[Hashable, str] = {}  # steps that stay eager, and why
         self.replays = 0
         self._steps: dict[Hashable, _Recorded | None] = {}
+        self._kept: list[Sequence[object]] = []
         self._seen = _present()
 
-    def run(self, key: Hashable, inputs: Sequence[Tensor], step: Step) -> Tensor:
+    def run(
+        self,
+        key: Hashable,
+        inputs: Sequence[Tensor],
+        step: Step,
+        keep: Sequence[object] = (),
+    ) -> Tensor:
         """``step(*inputs)``: eager the first time, recorded the second, then replayed.
+
+        ``keep``: objects whose ids are part of ``key``; they live as long as what is recorded.
 
         ``step`` must check its results by one `_core.all_finite` before it writes anything that
         lasts, and raise where they are not finite. A replay that is not finite there writes nothing
@@ -116,16 +126,16 @@ class Recorder:
         if self._seen != present:
             self._seen = present
             self._steps.clear()
+            self._kept.clear()
             self.why.clear()
-        key = (key, *((t.shape, str(t.dtype), t.device) for t in inputs))
-        if key not in self._steps:
-            self._steps[key] = None  # the first run is eager: layers may set themselves up in it
-            return step(*inputs)
-        if key in self.why:
-            return step(*inputs)
-        recorded = self._steps[key]
+        key = (key, _core.signature(inputs))
+        recorded = self._steps.get(key)
         if recorded is None:
-            return self._record(key, inputs, step)
+            if key not in self._steps:
+                self._steps[key] = None  # the first run is eager: layers may set themselves up
+                self._kept.append(keep)
+                return step(*inputs)
+            return step(*inputs) if key in self.why else self._record(key, inputs, step)
         result = self._replay(recorded, inputs)
         return step(*inputs) if result is None else result
 

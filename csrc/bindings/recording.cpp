@@ -13,8 +13,22 @@ Arrays arrays(const Tensors& tensors) {
 
 }  // namespace
 
+// What tells inputs of different shapes, dtypes or devices apart.
+py::bytes signature(const Tensors& tensors) {
+  std::string s;
+  for (const Tensor& t : tensors) {
+    s += static_cast<char>(t.dtype());
+    s += static_cast<char>(t.device());
+    s += static_cast<char>(t.rank());
+    s.append(reinterpret_cast<const char*>(t.shape().begin()),
+             static_cast<size_t>(t.rank()) * sizeof(int64_t));
+  }
+  return s;
+}
+
 // Its user is pygan/recording.py, which documents it.
 void bind_recording(py::module_& m) {
+  m.def("signature", signature, py::arg("tensors"));
   py::class_<StepRecording, std::shared_ptr<StepRecording>>(m, "StepRecording")
       .def(py::init<>())
       .def("begin", [](StepRecording& r, const Tensors& inputs) { r.begin(arrays(inputs)); })

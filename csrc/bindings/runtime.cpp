@@ -1,5 +1,8 @@
 // What is neither a tensor nor an op: updates in place, memory, threads, registries, build
 // information.
+#include <algorithm>
+#include <vector>
+
 #include "bindings/build_info.h"
 #include "bindings/convert.h"
 #include "core/cpu_isa.h"
@@ -22,6 +25,35 @@ Arrays arrays(const Tensors& tensors) {
 }
 
 void bind_updates(py::module_& m) {
+  m.def(
+      "numbers",
+      [](const std::vector<double>& values) {
+        Array a = Array::empty({static_cast<int64_t>(values.size())}, DType::f64);
+        std::copy(values.begin(), values.end(), a.mutable_ptr<double>());
+        return Tensor(a);
+      },
+      py::arg("values"), "Float64 (n,): the settings that an update in place reads.");
+  m.def(
+      "power",
+      [](double base, int64_t exponent) {
+        double result = 1;
+        for (; exponent > 0; exponent >>= 1, base *= base)
+          if (exponent & 1) result *= base;
+        return result;
+      },
+      py::arg("base"), py::arg("exponent"),
+      "base^exponent by squaring: the same bits on every machine, which libm's pow is not.");
+  m.def(
+      "random_key",
+      [](int64_t seed, int64_t stream, int64_t draw, const std::string& device) {
+        Array a = Array::empty({3}, DType::i64);
+        int64_t* const key = a.mutable_ptr<int64_t>();
+        key[0] = seed, key[1] = stream, key[2] = draw;
+        const Device where = parse_device(device);
+        return Tensor(where == Device::cpu ? a : to_device(a, where));
+      },
+      py::arg("seed"), py::arg("stream"), py::arg("draw"), py::arg("device") = "cpu",
+      "Int64 (3,): what a random op draws from.");
   m.def(
       "adam_",
       [](const Tensors& p, const Tensors& g, const Tensors& mo, const Tensors& v,

@@ -17,6 +17,15 @@ Saved save(const Array& a, bool value) {
   return {a, a.version()};
 }
 
+// Is input i read by the derivative in any of the inputs that have one? An op that is linear in each
+// input has, in input j, a derivative that the others alone decide.
+bool is_read(const Op& op, size_t i, const Tensors& inputs) {
+  if (op.jacobian() != Jacobian::multilinear) return true;
+  for (size_t j = 0; j < inputs.size(); ++j)
+    if (j != i && inputs[j].requires_grad()) return true;
+  return false;
+}
+
 // What the traversal knows of a node.
 struct Visit {
   std::shared_ptr<Node> node;
@@ -180,7 +189,7 @@ Tensors apply(const std::shared_ptr<const Op>& op, const Tensors& inputs) {
   const uint32_t differentiable = op->differentiable_outputs();
   for (size_t i = 0; i < in.size(); ++i) {
     node->edges.push_back(inputs[i].requires_grad() ? inputs[i].edge() : Edge{});
-    node->inputs.push_back(save(in[i], has_bit(saves.inputs, i)));
+    node->inputs.push_back(save(in[i], has_bit(saves.inputs, i) && is_read(*op, i, inputs)));
   }
   for (size_t i = 0; i < out.size(); ++i) {
     node->outputs.push_back(save(out[i], has_bit(saves.outputs, i)));

@@ -6,12 +6,19 @@
 #include <mutex>
 #include <vector>
 
+#include "core/heap.h"
+
 namespace pygan {
 namespace {
 
 constexpr size_t kAlign = 64;
 constexpr int kClassesPerDouble = 4;  // sizes 2^e (1 + k/4): at most a quarter is lost
 constexpr int kClasses = 64 * kClassesPerDouble;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kLarge = ~size_t{0};  // every block is the system's, with red zones around it
+#else
+constexpr size_t kLarge = size_t{1} << 18;  // from here on blocks come from the heap
+#endif
 
 // Size class of a request, and that class's size. Requests up to 64 bytes share class 0.
 size_t round_up(size_t bytes, int* index) {
@@ -29,6 +36,7 @@ size_t round_up(size_t bytes, int* index) {
 struct Pool {
   std::mutex mutex;
   std::vector<void*> free[kClasses];
+  Heap heap;
   MemoryStats stats;
   int64_t limit = 0;
 };
@@ -44,32 +52,47 @@ void trim_locked(Pool& p) {
     for (void* b : blocks) std::free(b);
     blocks.clear();
   }
+  p.heap.trim();
   p.stats.cached_bytes = 0;
+}
+
+void* from_heap(Pool& p, size_t bytes) {
+  void* block = p.heap.allocate(bytes);
+  if (!block) {  // memory of small blocks may be what lacks
+    trim_locked(p);
+    block = p.heap.allocate(bytes);
+  }
+  return block;
+}
+
+void* from_class(Pool& p, size_t size, int index) {
+  if (!p.free[index].empty()) {
+    void* const block = p.free[index].back();
+    p.free[index].pop_back();
+    p.stats.cached_bytes -= static_cast<int64_t>(size);
+    return block;
+  }
+  void* block = std::aligned_alloc(kAlign, size);
+  if (!block) {
+    trim_locked(p);
+    block = std::aligned_alloc(kAlign, size);
+  }
+  return block;
 }
 
 }  // namespace
 
 void* cpu_allocate(size_t bytes) {
   if (bytes > (size_t{1} << 60)) return nullptr;
-  int index;
-  const size_t size = round_up(bytes, &index);
+  int index = 0;
+  const bool large = bytes >= kLarge;
+  const size_t size = large ? bytes : round_up(bytes, &index);
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
   const int64_t live = p.stats.live_bytes + static_cast<int64_t>(size);
   if (p.limit && live > p.limit) return nullptr;
-  void* block = nullptr;
-  if (!p.free[index].empty()) {
-    block = p.free[index].back();
-    p.free[index].pop_back();
-    p.stats.cached_bytes -= static_cast<int64_t>(size);
-  } else {
-    block = std::aligned_alloc(kAlign, size);
-    if (!block) {
-      trim_locked(p);
-      block = std::aligned_alloc(kAlign, size);
-    }
-    if (!block) return nullptr;
-  }
+  void* const block = large ? from_heap(p, size) : from_class(p, size, index);
+  if (!block) return nullptr;
   p.stats.live_bytes = live;
   p.stats.live_blocks += 1;
   if (live > p.stats.peak_bytes) p.stats.peak_bytes = live;
@@ -77,19 +100,26 @@ void* cpu_allocate(size_t bytes) {
 }
 
 void cpu_release(void* data, size_t bytes) {
-  int index;
-  const size_t size = round_up(bytes, &index);
+  int index = 0;
+  const bool large = bytes >= kLarge;
+  const size_t size = large ? bytes : round_up(bytes, &index);
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
-  p.free[index].push_back(data);
-  p.stats.cached_bytes += static_cast<int64_t>(size);
+  if (large) {
+    p.heap.release(data, size);
+  } else {
+    p.free[index].push_back(data);
+    p.stats.cached_bytes += static_cast<int64_t>(size);
+  }
   p.stats.live_bytes -= static_cast<int64_t>(size);
   p.stats.live_blocks -= 1;
 }
 
 MemoryStats cpu_memory_stats() {
   std::lock_guard lock(pool().mutex);
-  return pool().stats;
+  MemoryStats stats = pool().stats;
+  stats.cached_bytes += static_cast<int64_t>(pool().heap.cached_bytes());
+  return stats;
 }
 
 void cpu_reset_peak() {

@@ -1,5 +1,6 @@
-// Recycled, 64-byte aligned memory of the CPU, by size class. GAN steps ask for the same sizes
-// again and again. Reached through core/device.h.
+// Recycled, 64-byte aligned memory of the CPU. GAN steps ask for the same sizes again and again:
+// small blocks are kept by size class, large ones cut from a heap (heap.h). Reached through
+// core/device.h.
 #pragma once
 
 #include "core/device.h"

@@ -136,10 +136,13 @@ void register_kernel(const char* op, KernelSlot slot, void (*fn)()) {
   kernels().functions[op][static_cast<size_t>(slot)] = fn;
 }
 
+KernelSlot kernel_slot(Device device) {
+  return device == Device::emu && checked_kernels ? KernelSlot::emu_checked
+                                                  : static_cast<KernelSlot>(device);
+}
+
 void (*find_kernel(const char* op, Device device))() {
-  const KernelSlot slot = device == Device::emu && checked_kernels
-                              ? KernelSlot::emu_checked
-                              : static_cast<KernelSlot>(device);
+  const KernelSlot slot = kernel_slot(device);
   const auto it = kernels().functions.find(op);
   void (*fn)() = it == kernels().functions.end() ? nullptr : it->second[static_cast<size_t>(slot)];
   if (!fn)

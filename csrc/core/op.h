@@ -10,6 +10,7 @@
 // step can be replayed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -106,11 +107,17 @@ enum class KernelSlot : uint8_t { cpu, emu, cuda, emu_checked };
 constexpr int kKernelSlots = 4;
 void use_checked_kernels(bool);  // on device emu: emu/check.h
 void register_kernel(const char* op, KernelSlot, void (*fn)());
+KernelSlot kernel_slot(Device);                 // where its kernels are now
 void (*find_kernel(const char* op, Device))();  // DeviceError that names what is missing
 std::map<std::string, std::vector<Device>> registered_kernels();
 template <class K>
 typename K::Fn kernel(Device device) {
-  return reinterpret_cast<typename K::Fn>(find_kernel(K::name, device));
+  static std::atomic<typename K::Fn> found[kKernelSlots];  // by now: the table is a map of names
+  std::atomic<typename K::Fn>& fn = found[static_cast<size_t>(kernel_slot(device))];
+  if (!fn.load(std::memory_order_relaxed))
+    fn.store(reinterpret_cast<typename K::Fn>(find_kernel(K::name, device)),
+             std::memory_order_relaxed);
+  return fn.load(std::memory_order_relaxed);
 }
 template <class K>
 struct RegisterKernel {

@@ -75,7 +75,7 @@ int StepRecording::slot_of(const Array& a, const char* user) {
   const int parent = known->second.back();
   const Slot& whole = slots_[static_cast<size_t>(parent)];
   if (whole.lasts) return add(a, true);
-  Call view{Call::Kind::view, {}, {}, {parent}, {}, {}, 0, a.shape()};
+  Call view{Call::Kind::view, {}, {}, {parent}, {}, {}, 0, a.shape(), {}};
   view.offset = static_cast<const char*>(a.data()) - static_cast<const char*>(whole.at);
   view.out = {add(a, false)};
   calls_.push_back(std::move(view));
@@ -83,14 +83,14 @@ int StepRecording::slot_of(const Array& a, const char* user) {
 }
 
 void StepRecording::call(const std::shared_ptr<const Op>& op, const Arrays& in, const Arrays& out) {
-  Call c{Call::Kind::op, op, {}, {}, {}, {}, 0, {}};
+  Call c{Call::Kind::op, op, {}, {}, {}, {}, 0, {}, {}};
   for (const Array& a : in) c.in.push_back(slot_of(a, op->name()));
   for (const Array& a : out) c.out.push_back(a.has_data() ? add(a, false) : -1);
   calls_.push_back(std::move(c));
 }
 
 void StepRecording::update(Update run, const Arrays& in) {
-  Call c{Call::Kind::update, {}, std::move(run), {}, {}, {}, 0, {}};
+  Call c{Call::Kind::update, {}, std::move(run), {}, {}, {}, 0, {}, {}};
   for (const Array& a : in) c.in.push_back(slot_of(a, "an update in place"));
   calls_.push_back(std::move(c));
 }
@@ -98,7 +98,7 @@ void StepRecording::update(Update run, const Arrays& in) {
 void StepRecording::check(const Arrays& in) {
   if (has_check_) break_off("it looks twice whether values are finite");
   has_check_ = true;
-  Call c{Call::Kind::check, {}, {}, {}, {}, {}, 0, {}};
+  Call c{Call::Kind::check, {}, {}, {}, {}, {}, 0, {}, {}};
   for (const Array& a : in) c.in.push_back(slot_of(a, "all_finite"));
   check_at_ = calls_.size();
   before_check_ = inputs_.size();
@@ -129,6 +129,12 @@ void StepRecording::end(const Arrays& outputs) {
   values_.resize(slots_.size());
   for (size_t i = 0; i < slots_.size(); ++i)
     if (slots_[i].lasts) values_[i] = slots_[i].array;
+  for (Call& c : calls_) {
+    c.args.resize(c.in.size());
+    for (size_t i = 0; i < c.in.size(); ++i)
+      if (c.in[i] >= 0 && slots_[static_cast<size_t>(c.in[i])].lasts)
+        c.args[i] = values_[static_cast<size_t>(c.in[i])];
+  }
   ended_ = true;
 }
 
@@ -147,20 +153,32 @@ void StepRecording::feed(const Arrays& inputs, size_t begin) {
   }
 }
 
-void StepRecording::run(const Call& c) {
-  Arrays in(c.in.size());
-  for (size_t i = 0; i < in.size(); ++i)
-    if (c.in[i] >= 0) in[i] = values_[static_cast<size_t>(c.in[i])];
+void StepRecording::run(Call& c) {
+  const auto passing = [&](int slot) {
+    return slot >= 0 && !slots_[static_cast<size_t>(slot)].lasts;
+  };
+  for (size_t i = 0; i < c.in.size(); ++i)
+    if (passing(c.in[i])) c.args[i] = values_[static_cast<size_t>(c.in[i])];
   if (c.kind == Call::Kind::op) {
-    Arrays out = evaluate(*c.op, in);
+    Arrays out = evaluate(*c.op, c.args);
     for (size_t i = 0; i < out.size(); ++i)
       if (c.out[i] >= 0) values_[static_cast<size_t>(c.out[i])] = std::move(out[i]);
   } else if (c.kind == Call::Kind::view) {
-    values_[static_cast<size_t>(c.out[0])] = in[0].view(c.offset, c.shape);
+    values_[static_cast<size_t>(c.out[0])] = c.args[0].view(c.offset, c.shape);
   } else if (c.kind == Call::Kind::update) {
-    c.run(in);
+    c.run(c.args);
   }
+  for (size_t i = 0; i < c.in.size(); ++i)
+    if (passing(c.in[i])) c.args[i] = Array();
   for (const int s : c.last) values_[static_cast<size_t>(s)] = Array();
+}
+
+void StepRecording::forget() {
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (!slots_[i].lasts) values_[i] = Array();
+  for (Call& c : calls_)
+    for (size_t i = 0; i < c.in.size(); ++i)
+      if (c.in[i] >= 0 && !slots_[static_cast<size_t>(c.in[i])].lasts) c.args[i] = Array();
 }
 
 bool StepRecording::start(const Arrays& inputs) {
@@ -176,8 +194,7 @@ bool StepRecording::start(const Arrays& inputs) {
   for (const int s : c.in)
     if (s >= 0) in.push_back(values_[static_cast<size_t>(s)]);
   if (optim::all_finite(in)) return true;
-  for (size_t i = 0; i < slots_.size(); ++i)
-    if (!slots_[i].lasts) values_[i] = Array();
+  forget();
   return false;
 }
 
@@ -189,8 +206,8 @@ Arrays StepRecording::finish(const Arrays& inputs) {
   for (size_t i = check_at_; i < calls_.size(); ++i) run(calls_[i]);
   Arrays out;
   for (const int s : outputs_) out.push_back(s < 0 ? Array() : values_[static_cast<size_t>(s)]);
-  for (size_t i = 0; i < slots_.size(); ++i)
-    if (!slots_[i].lasts) values_[i] = Array();
+  for (const int s : outputs_)
+    if (s >= 0 && !slots_[static_cast<size_t>(s)].lasts) values_[static_cast<size_t>(s)] = Array();
   return out;
 }
 

@@ -65,6 +65,7 @@ class StepRecording {
     std::vector<int> last;     // slots that nobody reads afterwards
     int64_t offset = 0;        // of a view: bytes from its parent's first element
     Shape shape;
+    Arrays args;  // of a replay: what lasts is in its place always, the rest while the call runs
   };
   struct Slot {
     Array array;     // of an input or a made array: its shape only
@@ -74,7 +75,8 @@ class StepRecording {
 
   int slot_of(const Array& a, const char* user);
   int add(const Array& a, bool lasts);
-  void run(const Call& call);
+  void run(Call& call);
+  void forget();  // what the replay has made
   void feed(const Arrays& inputs, size_t begin);
 
   std::vector<Slot> slots_;

@@ -12,8 +12,9 @@ namespace {
 constexpr int64_t kPackedBytes = int64_t{16} << 20;
 constexpr int64_t kPackedColumns = 8192;
 
-// B is not packed where C has at most this many tiles of rows.
-constexpr int64_t kInPlaceTiles = 3;
+// B is not packed where C has at most this many tiles of rows, or B lies in L1 anyway.
+constexpr int64_t kInPlaceTiles = 4;
+constexpr int64_t kInPlaceBytes = int64_t{24} << 10;
 
 // Rows of a thin product that a task takes at least.
 constexpr int64_t kThinRows = 16;
@@ -32,9 +33,7 @@ constexpr int64_t kPartialC = 1 << 20;
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
-thread_local Scratch packed_scratch;   // of the thread that called run()
-thread_local Scratch partial_scratch;  //
-thread_local Scratch left_scratch;     // of every thread that computes
+thread_local Scratch left_scratch;  // of every thread that computes
 
 // How C and k are cut: by the problem's size alone, never by the number of threads.
 struct Cut {
@@ -45,6 +44,7 @@ struct Cut {
 
 template <class T>
 Cut cut(int64_t m, int64_t n, int64_t k, bool gather_across, const Kernels<T>& kernel) {
+  if (m * n * k < 2 * kTaskWork) return {m, n, k, 1, 1, 1};  // one task
   int64_t m_block = gather_across ? kernel.block_rows_across : kernel.block_rows;
   int64_t n_block = round_up(n, kernel.nr);
   const auto blocks = [&] { return ceil_div(m, m_block) * ceil_div(n, n_block); };
@@ -128,19 +128,21 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
   const Kernels<T>& kernel = kernels<T>();
   // Where few rows use it, B is read where it lies; only columns short of a panel are packed.
   const Right<T>& right = problem.right;
-  const bool in_place =
-      right.tap_offset == nullptr && right.col == 1 && problem.m <= kInPlaceTiles * kernel.mr;
+  const bool in_place = right.tap_offset == nullptr && right.col == 1 &&
+                        (problem.m <= kInPlaceTiles * kernel.mr ||
+                         problem.k * problem.n * static_cast<int64_t>(sizeof(T)) <= kInPlaceBytes);
   const int64_t packed_from = in_place ? n / kernel.nr * kernel.nr : 0;
   const int64_t packed_n = round_up(n - packed_from, kernel.nr);
-  T* packed = packed_scratch.get<T>(packed_n * k);
+  const bool gather_across = problem.left.lines_are_columns && problem.left.patches != nullptr;
+  const Cut c = cut(problem.m, n, k, gather_across, kernel);
+  const int64_t packed_size = round_up(packed_n * k, kernel.lanes);
+  const int64_t partial_size = c.k_splits > 1 ? c.k_splits * problem.m * n : 0;
+  T* const packed = call_scratch().get<T>(packed_size + partial_size);
+  T* const partial = partial_size > 0 ? packed + packed_size : nullptr;  // (k_splits, m, n)
   pack(problem, kernel, k_begin, k, n_begin + packed_from, n - packed_from, packed);
 
   Result<T> result = problem.result;
   result.data += n_begin;
-  const bool gather_across = problem.left.lines_are_columns && problem.left.patches != nullptr;
-  const Cut c = cut(problem.m, n, k, gather_across, kernel);
-  T* partial =  // (k_splits, m, n)
-      c.k_splits > 1 ? partial_scratch.get<T>(c.k_splits * problem.m * n) : nullptr;
   parallel_for(c.m_blocks * c.n_blocks * c.k_splits, [&](int64_t task) {
     const int64_t split = task % c.k_splits;
     const int64_t block = task / c.k_splits;
@@ -173,7 +175,7 @@ template <class T>
 void run_thin(const Problem<T>& problem) {
   const Kernels<T>& kernel = kernels<T>();
   const int64_t stride = round_up(std::max<int64_t>(problem.k, 1), kernel.lanes);
-  T* packed = packed_scratch.get<T>(problem.n * stride);  // (n, stride)
+  T* packed = call_scratch().get<T>(problem.n * stride);  // (n, stride)
   const Right<T>& right = problem.right;
   for (int64_t j = 0; j < problem.n; ++j) {
     T* to = packed + j * stride;

@@ -22,7 +22,7 @@ constexpr int64_t kPieceRows = 128;
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
-thread_local Scratch filter_scratch, data_scratch, result_scratch;
+thread_local Scratch piece_scratch;  // of every thread that computes
 
 const WinogradKernels& kernels() { return *PYGAN_DISPATCH(winograd_kernels)(); }
 
@@ -46,22 +46,41 @@ struct Sizes {
   }
 };
 
-Planes planes(Scratch& scratch, const Sizes& s, int64_t columns, int64_t mr) {
-  const int64_t lines = s.points * ceil_div(columns, kPlaneColumns) * s.block;
-  return {scratch.get<float>((lines + mr) * kPlaneLine), s.block, columns};
-}
-
 bool in_pieces(const Sizes& s) {
   return s.tiles <= s.block &&
          s.points * s.inputs * s.outputs * int64_t{sizeof(float)} > kFilterBytes;
 }
 
-// All of U, or of its transpose: (points, panels, k, nr)
-const float* filters(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w) {
+// What a call works in: V (points, slices of inputs, block), M likewise, U (points, inputs, outputs).
+struct Work {
+  Planes v, r;
+  float* u;
+
+  Work(const Sizes& s, int64_t filters) {
+    const WinogradKernels& kernel = kernels();
+    const auto room = [&](int64_t columns) {
+      const int64_t lines = s.points * ceil_div(columns, kPlaneColumns) * s.block;
+      return (lines + kernel.mr) * kPlaneLine;
+    };
+    const int64_t inputs = room(s.inputs), outputs = room(s.outputs);
+    float* const all = call_scratch().get<float>(inputs + outputs + filters);
+    v = {all, s.block, s.inputs};
+    r = {all + inputs, s.block, s.outputs};
+    u = all + inputs + outputs;
+  }
+};
+
+// Elements of U, or of its transpose, where it is whole: (points, panels, k, nr).
+int64_t filter_room(const Sizes& s, bool transposed) {
+  const int64_t k = transposed ? s.outputs : s.inputs, n = transposed ? s.inputs : s.outputs;
+  return in_pieces(s) ? 0 : s.points * k * round_up(n, kernels().nr);
+}
+
+const float* filters(const Conv& c, int64_t m, const Sizes& s, bool transposed, const float* w,
+                     float* u) {
   const WinogradKernels& kernel = kernels();
   const int64_t k = transposed ? s.outputs : s.inputs, n = transposed ? s.inputs : s.outputs;
   const int64_t panel = k * kernel.nr, panels = ceil_div(n, kernel.nr);
-  float* u = filter_scratch.get<float>(s.points * panels * panel);
   parallel_for(panels, [&](int64_t i) {
     kernel.filters({&c, m, transposed, 0, k, i * kernel.nr, std::min(kernel.nr, n - i * kernel.nr),
                     panels * panel},
@@ -99,7 +118,7 @@ void products_in_pieces(const Conv& c, int64_t m, const Sizes& s, bool transpose
     own.first = panel * kernel.nr;
     own.n = std::min(kernel.nr, product.n - own.first);
     own.m_count = own.m;
-    float* piece = filter_scratch.get<float>(s.points * kPieceRows * kernel.nr);
+    float* piece = piece_scratch.get<float>(s.points * kPieceRows * kernel.nr);
     own.b = piece;
     for (own.a_first = 0; own.a_first < product.k; own.a_first += kPieceRows) {
       own.k = std::min(kPieceRows, product.k - own.a_first);
@@ -161,10 +180,10 @@ int64_t winograd_tile(const Conv& c) {
 void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, float* y) {
   const WinogradKernels& kernel = kernels();
   const Sizes s(c, m, 2 * kernel.mr);
-  const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
-  const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
+  const Work work(s, filter_room(s, false));
+  const Planes v = work.v, r = work.r;
   WinogradProduct product{.n = s.outputs, .k = s.inputs, .a = v, .c = r};
-  if (!in_pieces(s)) product.b = filters(c, m, s, false, w);
+  if (!in_pieces(s)) product.b = filters(c, m, s, false, w, work.u);
   for (int64_t first = 0; first < s.tiles; first += s.block) {
     product.m = std::min(s.block, s.tiles - first);
     by_tiles(c, m, s, first, product.m, [&](const WinogradTiles& t) { kernel.data(t, x, v); });
@@ -177,10 +196,10 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
   const WinogradKernels& kernel = kernels();
   Sizes s(c, m, 1);
   s.block = round_up(s.block, s.of_image);  // images are whole: their tiles' sums overlap
-  const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
-  const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
+  const Work work(s, filter_room(s, true));
+  const Planes v = work.v, r = work.r;
   WinogradProduct product{.n = s.inputs, .k = s.outputs, .a = r, .c = v};
-  if (!in_pieces(s)) product.b = filters(c, m, s, true, w);
+  if (!in_pieces(s)) product.b = filters(c, m, s, true, w, work.u);
   for (int64_t first = 0; first < s.tiles; first += s.block) {
     product.m = std::min(s.block, s.tiles - first);
     by_tiles(c, m, s, first, product.m,
@@ -196,8 +215,8 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
 void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float* dy, float* dw) {
   const WinogradKernels& kernel = kernels();
   const Sizes s(c, m, 1);
-  const Planes v = planes(data_scratch, s, s.inputs, kernel.mr);
-  const Planes r = planes(result_scratch, s, s.outputs, kernel.mr);
+  const Work work(s, in_pieces(s) ? 0 : s.points * s.inputs * s.outputs);
+  const Planes v = work.v, r = work.r;
   const auto transform = [&](int64_t first, int64_t rows) {
     by_tiles(c, m, s, first, rows, [&](const WinogradTiles& t) {
       kernel.data(t, x, v);
@@ -211,7 +230,7 @@ void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float*
       const int64_t k0 = task % rows * kPieceRows, n0 = task / rows * kernel.nr;
       const int64_t k = std::min(kPieceRows, s.inputs - k0);
       const int64_t n = std::min(kernel.nr, s.outputs - n0);
-      float* u = filter_scratch.get<float>(s.points * kPieceRows * kernel.nr);
+      float* u = piece_scratch.get<float>(s.points * kPieceRows * kernel.nr);
       WinogradProduct product{.m = k,
                               .n = n,
                               .k = s.tiles,
@@ -228,7 +247,7 @@ void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float*
     });
     return;
   }
-  float* u = filter_scratch.get<float>(s.points * s.inputs * s.outputs);
+  float* const u = work.u;
   for (int64_t first = 0; first < s.tiles; first += s.block) {
     const int64_t rows = std::min(s.block, s.tiles - first);
     transform(first, rows);

@@ -49,14 +49,15 @@ Update cut(const char* op, const std::vector<const Arrays*>& lists, const Array&
     throw_shape(op,
                 "hyper must be float64 (" + std::to_string(hyper_size) + ",), got " + hyper.str());
   Update u;
+  u.chunks.reserve(p.size());
   for (size_t i = 0; i < p.size(); ++i) {
     check_float(op, p[i]);
     char* run[5] = {};
     for (size_t k = 0; k < lists.size(); ++k) {
       if (!lists[k]) continue;
       Array a = (*lists[k])[i];
-      check_same_dtype(op, {p[0], a});
-      check_same_device(op, {p[0], a});
+      if (a.dtype() != p[0].dtype()) check_same_dtype(op, {p[0], a});
+      if (a.device() != p[0].device()) check_same_device(op, {p[0], a});
       if (!(a.shape() == p[i].shape()))
         throw_shape(op, "tensor " + std::to_string(i) + ": " + p[i].shape().str() + " and " +
                             a.shape().str());
@@ -157,11 +158,14 @@ bool all_finite(const Arrays& arrays) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       std::vector<FiniteRun> runs;
       Arrays first;
-      for (const Array& a : arrays)
-        if (a.has_data() && a.device() == device && a.dtype() == dtype && a.size() > 0) {
-          if (first.empty()) first.push_back(a);
-          runs.push_back({a.data(), a.size()});
-        }
+      for (const Array& a : arrays) {
+        if (!a.has_data() || a.device() != device || a.dtype() != dtype) continue;
+        if (first.empty()) first.push_back(a);
+        // Equal pieces, so that threads can share them
+        for (int64_t at = 0; at < a.size(); at += kChunk)
+          runs.push_back({static_cast<const char*>(a.data()) + at * item_size(dtype),
+                          std::min(kChunk, a.size() - at)});
+      }
       if (runs.empty()) continue;
       bool finite = true;
       run_as(FiniteKernel::name, first, [&] {

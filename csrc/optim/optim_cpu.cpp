@@ -7,9 +7,20 @@
 namespace pygan::PYGAN_ISA {
 namespace {
 
+constexpr int64_t kAlone = 1 << 15;  // elements that are not worth a second thread
+
+// Calls body(k) for every chunk.
+template <class Chunk, class Body>
+void for_chunks(const Chunk* chunks /* (count) */, int64_t count, Body body) {
+  int64_t elements = 0;
+  for (int64_t k = 0; k < count && elements < kAlone; ++k) elements += chunks[k].n;
+  if (elements >= kAlone) return parallel_for(count, body);
+  for (int64_t k = 0; k < count; ++k) body(k);
+}
+
 template <class F>
 void each(const UpdateArgs& a, F f) {
-  parallel_for(a.count, [&](int64_t k) {
+  for_chunks(a.chunks, a.count, [&](int64_t k) {
     const UpdateChunk c = a.chunks[k];
     const F update = f;
     for (int64_t i = 0; i < c.n; ++i) update(c, i);
@@ -44,13 +55,14 @@ void rmsprop_chunks(const UpdateArgs& a) {
 void clip_chunks(const UpdateArgs& a) { each_of<Clip>(a); }
 void ema_chunks(const UpdateArgs& a) { each_of<Ema>(a); }
 bool all_finite(const FiniteArgs& a) {
-  for (int64_t i = 0; i < a.count; ++i) {
+  bool good = true;  // threads only ever write false
+  for_chunks(a.runs, a.count, [&](int64_t i) {
     const FiniteRun& r = a.runs[i];
-    if (!(a.f64 ? finite(static_cast<const double*>(r.x), r.n)
-                : finite(static_cast<const float*>(r.x), r.n)))
-      return false;
-  }
-  return true;
+    const bool found = a.f64 ? finite(static_cast<const double*>(r.x), r.n)
+                             : finite(static_cast<const float*>(r.x), r.n);
+    if (!found) __atomic_store_n(&good, false, __ATOMIC_RELAXED);
+  });
+  return good;
 }
 
 }  // namespace pygan::PYGAN_ISA

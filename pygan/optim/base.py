@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
@@ -19,11 +17,9 @@ __all__ = [
     "Params",
     "clip_",
     "hyper",
-    "hyper_array",
     "load_into",
     "named",
     "number",
-    "power",
     "zeros_like",
 ]
 
@@ -40,17 +36,6 @@ def number(
         bounds = f"in [{low:g}, {high:g})" if math.isfinite(high) else f"finite and >= {low:g}"
         raise ConfigError(f"{who}: {argument} must be a number {bounds}, got {value!r}")
     return float(value)
-
-
-def power(base: float, exponent: int) -> float:
-    """base^exponent by squaring: the same bits on every machine, which libm's pow is not."""
-    result = 1.0
-    while exponent:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
 
 
 def named(who: str, params: Params) -> dict[str, Tensor]:
@@ -70,13 +55,9 @@ def named(who: str, params: Params) -> dict[str, Tensor]:
     return named
 
 
-def hyper_array(*values: float) -> Tensor:
-    return pg.tensor(np.array(values, np.float64))
-
-
 def hyper(make: Callable[[], Sequence[float]]) -> Tensor:
     """What an update reads beside its tensors; a recorded step makes it anew at each replay."""
-    return renewed(lambda: hyper_array(*make()))
+    return renewed(lambda: _core.numbers(make()))
 
 
 def zeros_like(tensors: Iterable[Tensor]) -> list[Tensor]:
@@ -172,7 +153,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that a resumed run needs, by name (``m/<parameter>``), the rate included."""
-        return {"lr": hyper_array(self.lr), **self._state()}
+        return {"lr": _core.numbers([self.lr]), **self._state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes over a state of the same parameters.

@@ -12,7 +12,7 @@ import pygan as pg
 from pygan import _core
 from pygan._core import Tensor
 from pygan.errors import ConfigError
-from pygan.optim.base import Optimizer, Params, hyper, hyper_array, number, power, zeros_like
+from pygan.optim.base import Optimizer, Params, hyper, number, zeros_like
 from pygan.recording import renewed
 
 __all__ = ["SGD", "Adam"]
@@ -109,13 +109,13 @@ class Adam(Optimizer):
         self.weight_decay = number("Adam", "weight_decay", weight_decay)
         self._m = zeros_like(self.params)
         self._v = zeros_like(self.params)
-        self._steps = np.zeros(len(self.params), np.int64)
+        self._steps = [0] * len(self.params)
 
     def _step(self) -> None:
         # One kernel call takes one t. All parameters share it unless some were skipped before.
         groups: dict[int, list[tuple[int, Tensor]]] = {}
         for i, grad in self._with_grad():
-            groups.setdefault(int(self._steps[i]) + 1, []).append((i, grad))
+            groups.setdefault(self._steps[i] + 1, []).append((i, grad))
         for group in groups.values():
             which = [i for i, _ in group]
             numbers = renewed(partial(self._age, which), partial(self._rejuvenate, which))
@@ -129,21 +129,23 @@ class Adam(Optimizer):
 
     def _age(self, which: list[int]) -> Tensor:
         """Counts a step of these parameters; the kernel's numbers for it."""
-        t = int(self._steps[which[0]]) + 1
-        self._steps[which] = t
+        t = self._steps[which[0]] + 1
+        for i in which:
+            self._steps[i] = t
         beta1, beta2 = self.betas
-        corrections = (1.0 - power(beta1, t), 1.0 - power(beta2, t), 0.0)
-        return hyper_array(self.lr, beta1, beta2, self.eps, self.weight_decay, *corrections)
+        corrections = (1.0 - _core.power(beta1, t), 1.0 - _core.power(beta2, t), 0.0)
+        return _core.numbers((self.lr, beta1, beta2, self.eps, self.weight_decay, *corrections))
 
     def _rejuvenate(self, which: list[int]) -> None:
         """Takes back one `_age`."""
-        self._steps[which] -= 1
+        for i in which:
+            self._steps[i] -= 1
 
     def _state(self) -> dict[str, Tensor]:
         state = {f"m/{name}": m for name, m in zip(self.names, self._m, strict=True)}
         state |= {f"v/{name}": v for name, v in zip(self.names, self._v, strict=True)}
-        return {**state, "steps": pg.tensor(self._steps)}
+        return {**state, "steps": pg.tensor(np.array(self._steps, np.int64))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        self._steps[:] = np.asarray(state["steps"])
+        self._steps = [int(t) for t in np.asarray(state["steps"])]

@@ -13,7 +13,8 @@ an argument; these functions draw nothing and count nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -74,9 +75,23 @@ def d_loss(
 def g_loss(game: Game, G: Module, D: Module, z: Tensor) -> Tensor:
     """What G minimises on latents ``z`` (N, latent): a scalar. D's statistics stay as they are."""
     fake = G(z)
-    with pending.transaction():
+    with pending.transaction(), _constant(D, beside=G):
         verdict = D(fake)
     return game.g_loss(verdict)
+
+
+@contextmanager
+def _constant(network: Module, beside: Module) -> Iterator[None]:
+    """Its weights have no gradients within, so nothing is kept for them; shared ones have."""
+    shared = {id(p) for p in beside.parameters()}
+    frozen = [p for p in network.parameters() if p.requires_grad and id(p) not in shared]
+    for p in frozen:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in frozen:
+            p.requires_grad_(True)
 
 
 def discriminator_update(
@@ -112,9 +127,9 @@ def discriminator_update(
     inputs = [real, z, *(t for _, draws in penalties for t in draws.values())]
     if steps is None:
         return float(step(*inputs).item())
-    due = [(p, *draws) for p, draws in penalties]
-    key = ("discriminator", *due, *_parts(game, G, D, optimizer))
-    return float(steps.run(key, inputs, step).item())
+    parts = (game, G, D, optimizer)
+    key = _key("discriminator", parts, optimizer) + tuple((p, *draws) for p, draws in penalties)
+    return float(steps.run(key, inputs, step, keep=parts).item())
 
 
 def generator_update(
@@ -136,27 +151,15 @@ def generator_update(
 
     if steps is None:
         return float(step(z).item())
-    key = ("generator", *_parts(game, G, D, optimizer))
-    return float(steps.run(key, [z], step).item())
+    parts = (game, G, D, optimizer)
+    key = _key("generator", parts, optimizer)
+    return float(steps.run(key, [z], step, keep=parts).item())
 
 
-class _Same:
-    """In a key: this very object, whatever it compares equal to."""
-
-    def __init__(self, it: object) -> None:
-        self.it = it
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
-
-    def __hash__(self) -> int:
-        return id(self.it)
-
-
-def _parts(game: Game, G: Module, D: Module, optimizer: Optimizer) -> list[Hashable]:
+def _key(name: str, parts: Sequence[object], optimizer: Optimizer) -> tuple[Hashable, ...]:
     """What tells recorded updates apart: who takes part, and which weights are trained."""
-    trained = tuple(p.requires_grad for p in optimizer.params)
-    return [_Same(game), _Same(G), _Same(D), _Same(optimizer), trained]
+    trained = tuple([p.requires_grad for p in optimizer.params])
+    return (name, *map(id, parts), trained)
 
 
 def _update(
