@@ -34,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     if headers is None or compiler is None:
         pytest.skip("no CUDA headers (tools/get_nvcc.sh fetches them), or no C++ compiler")
     program = tmp_path_factory.mktemp("cuda_runtime") / "scenarios"
-    core = [ROOT / "csrc/core" / f"{name}.cpp" for name in ("device", "array", "memory")]
+    core = [ROOT / "csrc/core" / f"{name}.cpp" for name in ("device", "array", "memory", "heap")]
     sources = [ROOT / "csrc/device" / f"cuda_{name}.cu" for name in ("runtime", "copy")]
     sources += core + sorted((ROOT / "tests/cuda_runtime").glob("*.cpp"))
     command = [compiler, "-std=c++20", "-O0", "-pthread", "-o", str(program)]
