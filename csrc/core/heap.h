@@ -15,7 +15,7 @@ class Heap {
  public:
   void* allocate(size_t bytes);  // aligned to kGrain; nullptr where the system has no more
   void release(void* block, size_t bytes);
-  void trim();                                // gives the free ranges' memory back to the system
+  void trim();  // gives the free ranges' memory back to the system
   size_t cached_bytes() const { return cached_; }  // free, but never given back
 
  private:
