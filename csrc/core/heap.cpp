@@ -48,6 +48,9 @@ bool Heap::grow(size_t bytes) {
     void* const region = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (region == MAP_FAILED) continue;
+#if defined(MADV_HUGEPAGE)
+    madvise(region, size, MADV_HUGEPAGE);  // fewer faults at first, fewer misses of the TLB later
+#endif
     add(static_cast<char*>(region), {size, 0});
     return true;
   }
