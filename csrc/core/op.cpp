@@ -61,6 +61,10 @@ bool Op::keeps_samples(const Arrays& in, const std::vector<bool>& batched, const
   return true;
 }
 
+Arrays Op::eval_then(const Arrays&, const After&) const {
+  throw Error(std::string(name()) + " does nothing after it");
+}
+
 double Op::flops(const Arrays&, const Arrays& out) const {
   double n = 0;
   for (const Array& o : out)

@@ -33,6 +33,20 @@ struct Saves {
 constexpr uint32_t kAll = ~uint32_t{0};
 inline bool has_bit(uint32_t mask, size_t i) { return mask == kAll || (i < 32 && (mask >> i & 1)); }
 
+// A member of the few elementwise ops that a product can do at its end (core/fuse.cpp).
+struct Pointwise {
+  enum class Kind : uint8_t { none, add, leaky_relu, leaky_relu_grad } kind = Kind::none;
+  double slope = 0;
+};
+
+// What a product does at its end with its result y (..., C): y + bias, then leaky_relu, or
+// leaky_relu_grad at mask. Undefined arrays: not that.
+struct After {
+  Array bias;  // (C)
+  Pointwise then;
+  Array mask;  // like y, of leaky_relu_grad
+};
+
 // What a second derivative finds in an op's Jacobian.
 enum class Jacobian : uint8_t {
   constant,     // nothing: it does not depend on the inputs, or in jumps only (leaky-ReLU)
@@ -56,6 +70,12 @@ class Op : public std::enable_shared_from_this<Op> {
 
   // Tangents of the outputs; tx[i] may be undefined (zero). Default: the double-vjp identity.
   virtual Tensors jvp(const Tensors& inputs, const Tensors& outputs, const Tensors& tx) const;
+
+  // The same and then `after`, in one pass, with the bits of the ops it stands for. CPU only, and
+  // only where the op says that it can.
+  virtual bool fuses() const { return false; }
+  virtual Arrays eval_then(const Arrays& in, const After& after) const;
+  virtual Pointwise pointwise() const { return {}; }
 
   virtual Saves saves() const { return {kAll, kAll}; }
   // Bit i: output i carries gradients. Statistics, indices and masks do not.

@@ -100,7 +100,6 @@ void StepRecording::check(const Arrays& in) {
   has_check_ = true;
   Call c{Call::Kind::check, {}, {}, {}, {}, {}, 0, {}, {}};
   for (const Array& a : in) c.in.push_back(slot_of(a, "all_finite"));
-  check_at_ = calls_.size();
   before_check_ = inputs_.size();
   calls_.push_back(std::move(c));
 }
@@ -108,10 +107,10 @@ void StepRecording::check(const Arrays& in) {
 void StepRecording::end(const Arrays& outputs) {
   active = nullptr;
   for (const Array& a : outputs) outputs_.push_back(slot_of(a, "the step's result"));
-  if (!has_check_) {
-    check_at_ = calls_.size();
-    before_check_ = inputs_.size();
-  }
+  if (!has_check_) before_check_ = inputs_.size();
+  fuse();
+  check_at_ = 0;
+  while (check_at_ < calls_.size() && calls_[check_at_].kind != Call::Kind::check) ++check_at_;
   std::vector<bool> needed(slots_.size(), false);
   for (const int s : outputs_)
     if (s >= 0) needed[static_cast<size_t>(s)] = true;

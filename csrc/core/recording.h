@@ -75,6 +75,7 @@ class StepRecording {
 
   int slot_of(const Array& a, const char* user);
   int add(const Array& a, bool lasts);
+  void fuse();  // core/fuse.cpp
   void run(Call& call);
   void forget();  // what the replay has made
   void feed(const Arrays& inputs, size_t begin);

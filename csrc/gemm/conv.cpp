@@ -45,6 +45,13 @@ bool is_dense(const Conv& c) {
 
 int64_t dense_inputs(const Conv& c) { return c.in_h * c.in_w * c.in_c; }
 
+// What follows a group's product: its own part of the bias.
+template <class T>
+Epilogue<T> of_group(Epilogue<T> then, int64_t first) {
+  if (then.bias != nullptr) then.bias += first;
+  return then;
+}
+
 // The patches conv2d reads, of one group.
 struct ForwardPatches {
   std::vector<Run> list;
@@ -68,13 +75,13 @@ struct ForwardPatches {
 }  // namespace
 
 template <class T>
-void conv2d(const Conv& c, const T* x, const T* w, T* y) {
+void conv2d(const Conv& c, const T* x, const T* w, T* y, const Epilogue<T>& then) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c)) return winograd_conv2d(c, m, x, w, y);
+    if (const int64_t m = winograd_tile(c)) return winograd_conv2d(c, m, x, w, y, then);
   }
   if (is_dense(c)) {
     const int64_t k = dense_inputs(c);
-    return matmul({c.batch, c.out_c, k, k, 1, c.out_c, 1, c.out_c, false}, x, w, y);
+    return matmul({c.batch, c.out_c, k, k, 1, c.out_c, 1, c.out_c, false}, x, w, y, then);
   }
   const int64_t in_c = c.in_c / c.groups;
   const int64_t out_c = c.out_c / c.groups;
@@ -88,6 +95,7 @@ void conv2d(const Conv& c, const T* x, const T* w, T* y) {
     problem.left = {x + g * in_c, 0, 0, &forward.patches, false};
     problem.right = {w + g * out_c, nullptr, problem.k > 0 ? problem.k : 1, c.out_c, 1};
     problem.result = {y + g * out_c, 1, 1, c.out_c, 0, 0};
+    problem.then = of_group(then, g * out_c);
     run(problem);
   }
 }
@@ -97,10 +105,12 @@ void conv2d(const Conv& c, const T* x, const T* w, T* y) {
 // i = u + (phase + pad - r dilation) / stride: again a product over patches, of dy, without a zero
 // of the stretched image ever multiplied. A phase without taps is an empty sum and writes zeros.
 template <class T>
-void phases_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
+void phases_input_grad(const Conv& c, const T* dy, const T* w, T* dx, const Epilogue<T>& then) {
   if (is_dense(c)) {
     const int64_t n = dense_inputs(c);
-    return matmul({c.batch, n, c.out_c, c.out_c, 1, 1, c.out_c, n, false}, dy, w, dx);
+    matmul({c.batch, n, c.out_c, c.out_c, 1, 1, c.out_c, n, false}, dy, w, dx);
+    if (then) finish(then, dx, c.batch * c.in_h * c.in_w, c.in_c, c.in_c);
+    return;
   }
   const int64_t in_c = c.in_c / c.groups;
   const int64_t out_c = c.out_c / c.groups;
@@ -139,6 +149,7 @@ void phases_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
                           c.in_h * c.in_w * c.in_c,
                           c.stride_h * c.in_w * c.in_c,
                           c.stride_w * c.in_c};
+        problem.then = of_group(then, g * in_c);
         run(problem);
       }
     }
@@ -148,7 +159,7 @@ void phases_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
 // Few channels of x: an output phase would be a product with as few columns. So all taps of a pixel of
 // dy at once, dy (pixels, out_c) w^T (out_c, taps in_c), added up into the image while they are near.
 template <class T>
-void folded_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
+void folded_input_grad(const Conv& c, const T* dy, const T* w, T* dx, const Epilogue<T>& then) {
   thread_local Scratch scratch;
   const int64_t pixels = c.out_h * c.out_w, columns = c.kernel_h * c.kernel_w * c.in_c;
   parallel_for(c.batch, [&](int64_t n) {
@@ -158,6 +169,9 @@ void folded_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
     kernels<T>().fold({taps, c.out_h, c.out_w, c.kernel_h, c.kernel_w, c.in_c, c.stride_h,
                        c.stride_w, c.pad_h, c.pad_w, dx + n * c.in_h * c.in_w * c.in_c, c.in_h,
                        c.in_w});
+    if (then)
+      kernels<T>().finish(
+          {then, dx + n * c.in_h * c.in_w * c.in_c, c.in_h * c.in_w, c.in_c, c.in_c});
   });
 }
 
@@ -169,13 +183,13 @@ bool folds(const Conv& c) {
 }
 
 template <class T>
-void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx) {
+void conv2d_input_grad(const Conv& c, const T* dy, const T* w, T* dx, const Epilogue<T>& then) {
   if constexpr (std::is_same_v<T, float>) {
-    if (const int64_t m = winograd_tile(c)) return winograd_input_grad(c, m, dy, w, dx);
+    if (const int64_t m = winograd_tile(c)) return winograd_input_grad(c, m, dy, w, dx, then);
   }
   if (empty(c)) return;
-  if (!is_dense(c) && folds(c)) return folded_input_grad(c, dy, w, dx);
-  phases_input_grad(c, dy, w, dx);
+  if (!is_dense(c) && folds(c)) return folded_input_grad(c, dy, w, dx, then);
+  phases_input_grad(c, dy, w, dx, then);
 }
 
 template <class T>
@@ -203,9 +217,9 @@ void conv2d_weight_grad(const Conv& c, const T* x, const T* dy, T* dw) {
   }
 }
 
-#define PYGAN_INSTANTIATE(T)                                               \
-  template void conv2d<T>(const Conv&, const T*, const T*, T*);            \
-  template void conv2d_input_grad<T>(const Conv&, const T*, const T*, T*); \
+#define PYGAN_INSTANTIATE(T)                                                                   \
+  template void conv2d<T>(const Conv&, const T*, const T*, T*, const Epilogue<T>&);            \
+  template void conv2d_input_grad<T>(const Conv&, const T*, const T*, T*, const Epilogue<T>&); \
   template void conv2d_weight_grad<T>(const Conv&, const T*, const T*, T*);
 PYGAN_INSTANTIATE(float)
 PYGAN_INSTANTIATE(double)

@@ -99,6 +99,25 @@ void pack(const Problem<T>& problem, const Kernels<T>& kernel, int64_t k_begin, 
   });
 }
 
+// The epilogue on rows [m0, m0 + rows) and columns [n0, n0 + columns) of C.
+template <class T>
+void finish_block(const Problem<T>& problem, int64_t m0, int64_t rows, int64_t n0,
+                  int64_t columns) {
+  const Kernels<T>& kernel = kernels<T>();
+  const Result<T>& c = problem.result;
+  Epilogue<T> then = problem.then;
+  if (then.bias != nullptr) then.bias += n0;
+  if (c.rows == 1 && c.cols == 1)
+    return kernel.finish({then, c.data + m0 * c.image + n0, rows, columns, c.image});
+  for (int64_t done = 0; done < rows;) {  // a line of C at a time
+    const int64_t line = (m0 + done) / c.cols, first = (m0 + done) % c.cols;
+    const int64_t count = std::min(rows - done, c.cols - first);
+    T* const y = c.data + line / c.rows * c.image + line % c.rows * c.line + first * c.pixel + n0;
+    kernel.finish({then, y, count, columns, c.pixel});
+    done += count;
+  }
+}
+
 // c (m, n) (+)= sum of partial (splits, m, n), in the order of the splits.
 template <class T>
 void sum_partials(const T* partial, int64_t splits, int64_t m, int64_t n, const Result<T>& result,
@@ -125,6 +144,7 @@ void sum_partials(const T* partial, int64_t splits, int64_t m, int64_t n, const 
 template <class T>
 void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k_begin, int64_t k,
                 bool add) {
+  const bool finishes = problem.then && k_begin + k >= problem.k;
   const Kernels<T>& kernel = kernels<T>();
   // Where few rows use it, B is read where it lies; only columns short of a panel are packed.
   const Right<T>& right = problem.right;
@@ -167,8 +187,12 @@ void run_packed(const Problem<T>& problem, int64_t n_begin, int64_t n, int64_t k
     args.add = partial == nullptr && add;
     args.scratch = left_scratch.get<T>(kernel.left_scratch);
     kernel.multiply(args);
+    if (finishes && partial == nullptr)
+      finish_block(problem, m0, args.m_count, n_begin + n0, args.n_count);
   });
-  if (partial != nullptr) sum_partials(partial, c.k_splits, problem.m, n, result, add);
+  if (partial == nullptr) return;
+  sum_partials(partial, c.k_splits, problem.m, n, result, add);
+  if (finishes) finish_block(problem, 0, problem.m, n_begin, n);
 }
 
 template <class T>
@@ -192,6 +216,7 @@ void run_thin(const Problem<T>& problem) {
     kernel.thin({&problem.left, packed, stride, begin, end - begin, problem.n, problem.k,
                  &problem.result, problem.result_column, problem.accumulate,
                  left_scratch.get<T>(kernel.left_scratch)});
+    if (problem.then) finish_block(problem, begin, end - begin, 0, problem.n);
   });
 }
 
@@ -205,6 +230,7 @@ void run_few_rows(const Problem<T>& problem) {
   parallel_ranges(problem.n, grain, [&](int64_t begin, int64_t end) {
     kernel.few_rows({&problem.left, &problem.right, problem.m, problem.k, begin, end - begin,
                      problem.result.data, problem.result.image, problem.accumulate});
+    if (problem.then) finish_block(problem, 0, problem.m, begin, end - begin);
   });
 }
 
@@ -218,6 +244,14 @@ const Kernels<float>& kernels<float>() {
 template <>
 const Kernels<double>& kernels<double>() {
   return *PYGAN_DISPATCH(gemm_kernels_f64)();
+}
+
+template <class T>
+void finish(const Epilogue<T>& then, T* y, int64_t rows, int64_t columns, int64_t row) {
+  const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(columns, 1));
+  parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+    kernels<T>().finish({then, y + begin * row, end - begin, columns, row});
+  });
 }
 
 template <class T>
@@ -246,5 +280,7 @@ void run(const Problem<T>& problem) {
 
 template void run<float>(const Problem<float>&);
 template void run<double>(const Problem<double>&);
+template void finish<float>(const Epilogue<float>&, float*, int64_t, int64_t, int64_t);
+template void finish<double>(const Epilogue<double>&, double*, int64_t, int64_t, int64_t);
 
 }  // namespace pygan::gemm

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "gemm/epilogue.h"
+
 namespace pygan::gemm {
 
 // c (m, n) = a (m, k) b (k, n)  [+ c if accumulate]
@@ -22,7 +24,7 @@ struct Matmul {
 };
 
 template <class T>
-void matmul(const Matmul& shape, const T* a, const T* b, T* c);
+void matmul(const Matmul& shape, const T* a, const T* b, T* c, const Epilogue<T>& then = {});
 
 // The geometry of one convolution; its transpose and its weight gradient share it.
 // out = floor((in + 2 pad - dilation (kernel - 1) - 1) / stride) + 1, so that up to stride - 1
@@ -43,14 +45,16 @@ template <class T>
 void conv2d(const Conv& conv,
             const T* x,  // (batch, in_h, in_w, in_c)
             const T* w,  // (kernel_h, kernel_w, in_c / groups, out_c)
-            T* y);       // (batch, out_h, out_w, out_c)
+            T* y,        // (batch, out_h, out_w, out_c)
+            const Epilogue<T>& then = {});
 
 // The exact adjoint of conv2d in x; also the forward pass of the transposed convolution.
 template <class T>
 void conv2d_input_grad(const Conv& conv,
                        const T* dy,  // (batch, out_h, out_w, out_c)
                        const T* w,   // (kernel_h, kernel_w, in_c / groups, out_c)
-                       T* dx);       // (batch, in_h, in_w, in_c)
+                       T* dx,        // (batch, in_h, in_w, in_c)
+                       const Epilogue<T>& then = {});
 
 // The exact adjoint of conv2d in w.
 template <class T>

@@ -1,5 +1,6 @@
 // One task of the matrix engine: packs rows of A, slice by slice, and runs the register tile over
 // them.
+#include "gemm/finish.h"
 #include "gemm/fold.h"
 #include "gemm/kernels.h"
 #include "gemm/micro_kernel.h"
@@ -102,6 +103,7 @@ constexpr Kernels<T> kKernels = {
     .thin = thin<T>,
     .few_rows = few_rows<T>,
     .fold = fold<T>,
+    .finish = finish<T>,
     .bare_tile = bare_tile<T>,
 };
 

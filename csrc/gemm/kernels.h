@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "core/isa.h"
+#include "gemm/epilogue.h"
 
 namespace pygan::gemm {
 
@@ -140,6 +141,7 @@ struct Kernels {
   void (*thin)(const ThinArgs<T>&);
   void (*few_rows)(const FewRowsArgs<T>&);
   void (*fold)(const FoldArgs<T>&);
+  void (*finish)(const FinishArgs<T>&);
   // The register tile over one slice, again and again. For measuring.
   void (*bare_tile)(int64_t repeats,
                     const T* a,  // (mr, kSlice + a cache line)

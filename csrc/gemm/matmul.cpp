@@ -4,7 +4,7 @@
 namespace pygan::gemm {
 
 template <class T>
-void matmul(const Matmul& s, const T* a, const T* b, T* c) {
+void matmul(const Matmul& s, const T* a, const T* b, T* c, const Epilogue<T>& then) {
   // c^T = b^T a^T where that reads the larger operand in the order it lies in memory.
   const bool thin_rows = s.m <= kThin && s.n > s.m && s.b_row == 1;
   const bool vector = s.n == 1 && s.c_row == 1 && s.a_row == 1 && s.m > 1;
@@ -28,11 +28,15 @@ void matmul(const Matmul& s, const T* a, const T* b, T* c) {
                            : Left<T>{a, s.a_row, s.a_col, nullptr, false};
     problem.right = {b, nullptr, tap_k, s.b_row, s.b_col};
     problem.result = {c, 1, 1, s.c_row, 0, 0};
+    problem.then = then;
   }
   run(problem);
+  if (then && !problem.then) finish(then, c, s.m, s.n, s.c_row);
 }
 
-template void matmul<float>(const Matmul&, const float*, const float*, float*);
-template void matmul<double>(const Matmul&, const double*, const double*, double*);
+template void matmul<float>(const Matmul&, const float*, const float*, float*,
+                            const Epilogue<float>&);
+template void matmul<double>(const Matmul&, const double*, const double*, double*,
+                             const Epilogue<double>&);
 
 }  // namespace pygan::gemm

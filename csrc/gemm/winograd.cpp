@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "core/parallel.h"
+#include "gemm/driver.h"
 #include "gemm/scratch.h"
 
 namespace pygan::gemm {
@@ -161,6 +162,20 @@ double winograd_cost(const Conv& c, int64_t m) {
          (far ? kFarFilter : kFilter) * filter;
 }
 
+// The epilogue on the outputs of these tiles: (m, m) pixels, or what the image has of them.
+void finish_tiles(const Epilogue<float>& then, const WinogradTiles& t, float* y) {
+  const Conv& c = *t.conv;
+  for (int64_t tile = t.first + t.begin; tile < t.first + t.begin + t.count; ++tile) {
+    const int64_t in_image = tile % (t.tiles_h * t.tiles_w);
+    const int64_t i = in_image / t.tiles_w * t.m, j = in_image % t.tiles_w * t.m;
+    float* const corner =
+        y + ((tile / (t.tiles_h * t.tiles_w) * c.out_h + i) * c.out_w + j) * c.out_c;
+    for (int64_t r = 0; r < std::min(t.m, c.out_h - i); ++r)
+      gemm::kernels<float>().finish(
+          {then, corner + r * c.out_w * c.out_c, std::min(t.m, c.out_w - j), c.out_c, c.out_c});
+  }
+}
+
 }  // namespace
 
 ConvAlgorithm conv_algorithm() { return current.load(std::memory_order_relaxed); }
@@ -177,7 +192,8 @@ int64_t winograd_tile(const Conv& c) {
   return two < four ? 2 : 4;
 }
 
-void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, float* y) {
+void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, float* y,
+                     const Epilogue<float>& then) {
   const WinogradKernels& kernel = kernels();
   const Sizes s(c, m, 2 * kernel.mr);
   const Work work(s, filter_room(s, false));
@@ -188,11 +204,15 @@ void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, f
     product.m = std::min(s.block, s.tiles - first);
     by_tiles(c, m, s, first, product.m, [&](const WinogradTiles& t) { kernel.data(t, x, v); });
     multiply_tiles(c, m, s, false, w, product);
-    by_tiles(c, m, s, first, product.m, [&](const WinogradTiles& t) { kernel.result(t, r, y); });
+    by_tiles(c, m, s, first, product.m, [&](const WinogradTiles& t) {
+      kernel.result(t, r, y);
+      if (then) finish_tiles(then, t, y);
+    });
   }
 }
 
-void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float* w, float* dx) {
+void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float* w, float* dx,
+                         const Epilogue<float>& then) {
   const WinogradKernels& kernel = kernels();
   Sizes s(c, m, 1);
   s.block = round_up(s.block, s.of_image);  // images are whole: their tiles' sums overlap
@@ -208,6 +228,10 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
     parallel_for(product.m / s.of_image, [&](int64_t image) {
       kernel.data_adjoint({&c, m, s.tiles_h, s.tiles_w, first, image * s.of_image, s.of_image}, v,
                           dx);
+      const int64_t pixels = c.in_h * c.in_w;
+      if (then)
+        gemm::kernels<float>().finish(
+            {then, dx + (first / s.of_image + image) * pixels * c.in_c, pixels, c.in_c, c.in_c});
     });
   }
 }

@@ -38,8 +38,10 @@ void set_winograd_tile(int64_t m);  // for tests: 2 or 4 instead of the rule's; 
 int64_t winograd_tile(const Conv& conv);
 
 // As in gemm.h; m as winograd_tile gives it.
-void winograd_conv2d(const Conv& conv, int64_t m, const float* x, const float* w, float* y);
-void winograd_input_grad(const Conv& conv, int64_t m, const float* dy, const float* w, float* dx);
+void winograd_conv2d(const Conv& conv, int64_t m, const float* x, const float* w, float* y,
+                     const Epilogue<float>& then);
+void winograd_input_grad(const Conv& conv, int64_t m, const float* dy, const float* w, float* dx,
+                         const Epilogue<float>& then);
 void winograd_weight_grad(const Conv& conv, int64_t m, const float* x, const float* dy, float* dw);
 
 // ---- what the instruction-set paths offer ----------------------------------------------------------

@@ -104,7 +104,9 @@ struct Conv2d final : ConvOp {
   const char* name() const override { return "conv2d"; }
   bool per_sample() const override { return true; }
 
-  Arrays eval(const Arrays& in) const override {
+  bool fuses() const override { return true; }
+  Arrays eval(const Arrays& in) const override { return eval_then(in, {}); }
+  Arrays eval_then(const Arrays& in, const After& after) const override {
     const Array &x = in[0], &w = in[1];
     check_images(name(), x, w, "x (N, H, W, C_in) and w (kh, kw, C_in / groups, C_out)");
     if (x.dim(3) != w.dim(2) * conv.groups || w.dim(3) % conv.groups)
@@ -123,7 +125,7 @@ struct Conv2d final : ConvOp {
     Array y = Array::empty({x.dim(0), h, v, w.dim(3)}, x.dtype(), x.device());
     const gemm::Conv g = geometry(conv, x.shape(), {w.dim(0), w.dim(1)}, y.shape());
     kernel<Conv2dKernel>(x.device())(
-        {g, x.data(), w.data(), y.mutable_data(), x.dtype() == DType::f64, use_tf32()});
+        {g, x.data(), w.data(), y.mutable_data(), x.dtype() == DType::f64, use_tf32(), &after});
     return {y};
   }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout,
@@ -147,13 +149,15 @@ struct ConvTranspose2d final : ConvOp {
   const char* name() const override { return "conv_transpose2d"; }
   bool per_sample() const override { return true; }
 
-  Arrays eval(const Arrays& in) const override {
+  bool fuses() const override { return true; }
+  Arrays eval(const Arrays& in) const override { return eval_then(in, {}); }
+  Arrays eval_then(const Arrays& in, const After& after) const override {
     const Array &y = in[0], &w = in[1];
     Array x = Array::empty({y.dim(0), extent.first, extent.second, w.dim(2) * conv.groups},
                            y.dtype(), y.device());
     const gemm::Conv g = geometry(conv, x.shape(), {w.dim(0), w.dim(1)}, y.shape());
     kernel<ConvTranspose2dKernel>(y.device())(
-        {g, y.data(), w.data(), x.mutable_data(), y.dtype() == DType::f64, use_tf32()});
+        {g, y.data(), w.data(), x.mutable_data(), y.dtype() == DType::f64, use_tf32(), &after});
     return {x};
   }
   Tensors vjp(const Tensors& in, const Tensors&, const Tensors& dout,

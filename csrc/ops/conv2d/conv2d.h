@@ -15,6 +15,7 @@
 // Errors: ShapeError naming shapes and what does not fit; DTypeError for mixed or non-float dtypes.
 #pragma once
 
+#include "core/op.h"
 #include "gemm/gemm.h"
 
 namespace pygan {
@@ -26,7 +27,8 @@ struct ConvArgs {
   const void* b;        // conv2d: w, conv_transpose2d: w, conv2d_weight_grad: y
   void* out;  // conv2d: y, conv_transpose2d: x, conv2d_weight_grad: w; every element is written
   bool f64;
-  bool tf32;  // float32 may be rounded to TF32 on devices (gemm/precision.h)
+  bool tf32;                     // float32 may be rounded to TF32 on devices (gemm/precision.h)
+  const After* after = nullptr;  // of conv2d and conv_transpose2d, on the CPU
 };
 
 using ConvFn = void (*)(const ConvArgs&);

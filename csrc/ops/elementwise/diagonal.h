@@ -94,6 +94,9 @@ class BinaryOp : public Op {
   Jacobian jacobian() const final {
     return saves_.inputs || saves_.outputs ? Jacobian::general : Jacobian::constant;
   }
+  Pointwise pointwise() const final {
+    return {op_ == Binary::add ? Pointwise::Kind::add : Pointwise::Kind::none, 0};
+  }
 
   Arrays eval(const Arrays& in) const final;
   Tensors vjp(const Tensors& in, const Tensors& out, const Tensors& dout,

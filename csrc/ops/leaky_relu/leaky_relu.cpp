@@ -39,6 +39,7 @@ class LeakyRelu final : public Op {
   const char* name() const override { return name_; }
   bool per_sample() const override { return true; }
   Jacobian jacobian() const override { return Jacobian::constant; }
+  Pointwise pointwise() const override { return {Pointwise::Kind::leaky_relu, slope_}; }
   // y > 0 where x > 0, but for a negative slope: y, which the next op mostly keeps as well, will do.
   Saves saves() const override {
     return slope_ < 0 ? Saves{.inputs = kAll, .outputs = 0} : Saves{.inputs = 0, .outputs = kAll};
@@ -70,6 +71,7 @@ class LeakyReluGrad final : public Op {
   explicit LeakyReluGrad(double slope) : slope_(slope) { check_slope(name(), slope); }
 
   const char* name() const override { return "leaky_relu_grad"; }
+  Pointwise pointwise() const override { return {Pointwise::Kind::leaky_relu_grad, slope_}; }
   bool per_sample() const override { return true; }
   Saves saves() const override { return {.inputs = 1u << 1, .outputs = 0}; }  // x
 

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "gemm/gemm.h"
 #include "gemm/precision.h"
+#include "ops/epilogue.h"
 #include "ops/ops.h"
 
 namespace pygan {
@@ -12,10 +13,11 @@ namespace {
 template <class T>
 void run(const MatmulArgs& a) {
   const gemm::Matmul g{a.m, a.n, a.k, a.a_row, a.a_col, a.b_row, a.b_col, a.n, false};
+  const gemm::Epilogue<T> then = epilogue(a.after, static_cast<const T*>(a.y));
   for (int64_t i = 0; i < a.batch; ++i)
     gemm::matmul<T>(g, static_cast<const T*>(a.a) + a.a_offset[i],
                     static_cast<const T*>(a.b) + a.b_offset[i],
-                    static_cast<T*>(a.y) + i * a.m * a.n);
+                    static_cast<T*>(a.y) + i * a.m * a.n, then);
 }
 
 const RegisterKernel<MatmulKernel> matmul_cpu{
@@ -68,7 +70,9 @@ struct Matmul final : Op {
     return true;
   }
 
-  Arrays eval(const Arrays& in) const override {
+  bool fuses() const override { return true; }
+  Arrays eval(const Arrays& in) const override { return eval_then(in, {}); }
+  Arrays eval_then(const Arrays& in, const After& after) const override {
     const Array &a = in[0], &b = in[1];
     check_same_dtype(name(), in);
     check_float(name(), a);
@@ -104,6 +108,7 @@ struct Matmul final : Op {
     g.a = a.data();
     g.b = b.data();
     g.y = y.mutable_data();
+    g.after = &after;
     g.f64 = a.dtype() == DType::f64;
     g.tf32 = gemm::precision() == gemm::Precision::high;
     if (y.size() > 0) kernel<MatmulKernel>(a.device())(g);

@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include "core/op.h"
+
 namespace pygan {
 
 struct MatmulArgs {
@@ -21,7 +23,8 @@ struct MatmulArgs {
   const void* b;
   void* y;  // (batch, m, n)
   bool f64;
-  bool tf32;  // float32 may be rounded to TF32 on devices (gemm/precision.h)
+  bool tf32;                     // float32 may be rounded to TF32 on devices (gemm/precision.h)
+  const After* after = nullptr;  // on the CPU
 };
 
 struct MatmulKernel {
