@@ -64,8 +64,8 @@ def compare(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple
 class Pair:
     """pygan's process and a peer's."""
 
-    def __init__(self, peer: str, threads: int) -> None:
-        self.pygan, self.peer = Worker("pygan", threads), Worker(peer, threads)
+    def __init__(self, peer: str, threads: int, package: str = "benchmarks.targets") -> None:
+        self.pygan, self.peer = (Worker(name, threads, package) for name in ("pygan", peer))
 
     def close(self) -> None:
         self.pygan.close()
@@ -88,18 +88,24 @@ def best_variant(worker: Worker, case: Case, part: int) -> str:
     return best
 
 
-def count_for(worker: Worker, part: int) -> int:
-    """Runs that last about TARGET_SECONDS."""
+def count_for(worker: Worker, part: int, target: float = TARGET_SECONDS) -> int:
+    """Runs that last about ``target`` seconds."""
     count = 1
     while True:
         seconds = worker.ask(do="time", part=part, count=count)
-        if seconds > TARGET_SECONDS / 4 or count >= 1 << 14:
-            return max(1, round(count * TARGET_SECONDS / max(seconds, 1e-9)))
+        if seconds > target / 4 or count >= 1 << 14:
+            return max(1, round(count * target / max(seconds, 1e-9)))
         count *= 4
 
 
-def measure_time(pair: Pair, case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Times of all parts, ratios by round."""
+def measure_time(
+    pair: Pair,
+    case: Case,
+    rounds: int,
+    say: Callable[[str], None],
+    target: float = TARGET_SECONDS,
+) -> dict[str, Any]:
+    """Times of all parts, ratios by round; a timing lasts about ``target`` seconds."""
     parts = range(len(case.parts))
     chosen, worst = [], 0.0
     for i in parts:
@@ -112,7 +118,7 @@ def measure_time(pair: Pair, case: Case, rounds: int, say: Callable[[str], None]
                 f"{case.name} {case.parts[i].name}: {where} differs by {difference:.2g} from "
                 f"{pair.peer.name}'s, more than {LARGEST_DIFFERENCE:g}"
             )
-    counts = [[count_for(w, i) for i in parts] for w in (pair.pygan, pair.peer)]
+    counts = [[count_for(w, i, target) for i in parts] for w in (pair.pygan, pair.peer)]
     times: list[list[list[float]]] = [[[] for _ in parts] for _ in range(2)]
     ratios = []
     for r in range(rounds):
@@ -129,6 +135,9 @@ def measure_time(pair: Pair, case: Case, rounds: int, say: Callable[[str], None]
         say(f"\r{case.name}: round {r + 1} of {rounds}, {ratios[-1]:.2f}x ")
     low, high = interval(ratios)
     ours, theirs = ([median(t) for t in side] for side in times)
+    spreads = [
+        interval([b / a for a, b in zip(*both, strict=True)]) for both in zip(*times, strict=True)
+    ]
     return {
         "value": median(ratios),
         "low": low,
@@ -143,10 +152,12 @@ def measure_time(pair: Pair, case: Case, rounds: int, say: Callable[[str], None]
                 "pygan_ms": 1e3 * a,
                 "peer_ms": 1e3 * b,
                 "ratio": b / a,
+                "low": spread[0],
+                "high": spread[1],
                 "variant": v,
                 **({"gflops": part.flops / a / 1e9} if part.flops else {}),
             }
-            for part, a, b, v in zip(case.parts, ours, theirs, chosen, strict=True)
+            for part, a, b, v, spread in zip(case.parts, ours, theirs, chosen, spreads, strict=True)
         ],
     }
 

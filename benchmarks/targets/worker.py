@@ -24,11 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 class Worker:
     """A peer in a process of its own."""
 
-    def __init__(self, peer: str, threads: int) -> None:
+    def __init__(self, peer: str, threads: int, package: str = "benchmarks.targets") -> None:
         env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads))
         env |= {"MKL_NUM_THREADS": str(threads), "PYGAN_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.targets.worker", peer, str(threads)],
+            [sys.executable, "-m", "benchmarks.targets.worker", package, peer, str(threads)],
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,
@@ -76,12 +76,12 @@ def peak_kilobytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def serve(peer: str, threads: int) -> None:
-    """Answers requests until the input ends."""
-    from benchmarks.targets.cases import CASES
+def serve(package: str, peer: str, threads: int) -> None:
+    """Answers requests until the input ends. ``package``: has cases, and <peer>_peer."""
 
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
-    module = importlib.import_module(f"benchmarks.targets.{peer}_peer")
+    CASES = importlib.import_module(f"{package}.cases").CASES
+    module = importlib.import_module(f"{package}.{peer}_peer")
     module.set_threads(threads)
     works: dict[int, Any] = {}
     for line in sys.stdin:
@@ -100,6 +100,10 @@ def serve(peer: str, threads: int) -> None:
                     np.savez(request["path"], **works[request["part"]].check())
                 case "time":
                     value = works[request["part"]].time(request["count"])
+                case "has":
+                    value = module.has(request["name"])
+                case "count":
+                    value = works[request["part"]].count()
                 case "passes":
                     value = works[request["part"]].passes()
                 case "memory":
@@ -115,4 +119,4 @@ def serve(peer: str, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))
