@@ -297,3 +297,39 @@ def test_a_networks_weights_feel_the_reference_batch(which: str, norm: str) -> N
     along = sum(float((g.numpy() * d).sum()) for g, d in zip(second, v, strict=True))
     differences = (first(h).item() - first(-h).item()) / (2 * h)
     np.testing.assert_allclose(along, differences, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("activation", "fused"),
+    [(nn.ReLU(), True), (nn.LeakyReLU(0.2), True), (nn.LeakyReLU(-0.2), False), (nn.ELU(), False)],
+)
+def test_batch_norm_and_a_rectifier_are_one_operation(activation: nn.Module, fused: bool) -> None:
+    """To the bit what the layers give one by one: output, gradients and running statistics."""
+    x = np.random.default_rng(0).standard_normal((6, 4, 4, 5)).astype(np.float32)
+    found = []
+    for together in (True, False):
+        norm = nn.BatchNorm(5)
+        network = nn.Sequential(norm, activation)
+        t = pg.tensor(x, requires_grad=True)
+        if together:
+            y, recording = pg._core.capture(network, t)
+            assert ("batch_norm_leaky_relu" in recording.ops) == fused
+        else:
+            y = activation(norm(t))
+        (dx,) = pg.grad(pg.ops.square(y).sum(), [t], create_graph=True)
+        grads = pg.grad(pg.ops.square(dx).sum(), [t, norm.weight])
+        found.append([v.numpy() for v in (y, dx, *grads, *network.buffers())])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+    z = network.eval()(t)
+    np.testing.assert_array_equal(z.numpy(), activation(norm(t)).numpy())
+
+
+def test_a_batch_norm_of_ones_own_is_called_itself() -> None:
+    class Doubled(nn.BatchNorm):
+        def forward(self, x: pg.Tensor) -> pg.Tensor:
+            return super().forward(x) * 2.0
+
+    x = pg.tensor(np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32))
+    y = nn.Sequential(Doubled(5), nn.ReLU())(x)
+    np.testing.assert_array_equal(y.numpy(), pg.ops.relu(Doubled(5)(x)).numpy())

@@ -188,6 +188,12 @@ BatchNormOut batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bia
 // (dx, dweight, dbias) of batch_norm, fused; mean and var: what batch_norm returned for this x
 Tensors batch_norm_grad(const Tensor& x, const Tensor& weight, const Tensor& dy, const Tensor& mean,
                         const Tensor& var, double eps);
+// leaky_relu of its y in the same passes, negative_slope >= 0 (0: relu); and that one's gradients
+BatchNormOut batch_norm_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                   double negative_slope, double eps);
+Tensors batch_norm_leaky_relu_grad(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                   const Tensor& dy, const Tensor& mean, const Tensor& var,
+                                   double negative_slope, double eps);
 Tensor batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias,
                        const Tensor& mean, const Tensor& var, double eps);
 

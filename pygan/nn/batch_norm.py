@@ -8,6 +8,7 @@ import pygan as pg
 from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
 from pygan.nn import init, pending
+from pygan.nn.activations import LeakyReLU, ReLU
 from pygan.nn.checks import whole
 from pygan.nn.module import Buffer, Module, Parameter
 
@@ -69,13 +70,28 @@ class BatchNorm(Module):
         if not self.training:
             mean, var = pending.read(self.running_mean), pending.read(self.running_var)
             return pg.ops.batch_norm_eval(x, self.weight, self.bias, mean, var, self.eps)
+        return self._batch(x, None)
+
+    def forward_then(self, following: Module, x: Tensor) -> Tensor | None:
+        """Training, and a ReLU or LeakyReLU behind: `pygan.ops.batch_norm_leaky_relu`."""
+        slope = _slope(following)
+        plain = type(self).forward is BatchNorm.forward and type(self).__call__ is Module.__call__
+        fits = x.ndim >= 2 and x.shape[-1] == self.features
+        if slope is None or not (self.training and fits and plain) or "forward" in vars(self):
+            return None
+        return self._batch(x, slope)
+
+    def _batch(self, x: Tensor, slope: float | None) -> Tensor:
         count = x.size // self.features
         if count < 2:
             raise ShapeError(
                 f"{self.label()}: training needs at least 2 values per feature, got {x.shape}; "
                 "use a larger batch or eval()"
             )
-        y, mean, var = pg.ops.batch_norm(x, self.weight, self.bias, self.eps)
+        if slope is None:
+            y, mean, var = pg.ops.batch_norm(x, self.weight, self.bias, self.eps)
+        else:
+            y, mean, var = pg.ops.batch_norm_leaky_relu(x, self.weight, self.bias, slope, self.eps)
         self._track(mean, var, count)
         return y
 
@@ -96,3 +112,14 @@ class BatchNorm(Module):
         if self.momentum != 0.1:
             text += f", momentum={self.momentum:g}"
         return text if self.affine else f"{text}, affine=False"
+
+
+def _slope(module: Module) -> float | None:
+    """The slope of a layer that is a leaky ReLU and nothing else, if it is not negative."""
+    if "forward" in vars(module):
+        return None
+    if type(module) is ReLU:
+        return 0.0
+    if type(module) is LeakyReLU and module.negative_slope >= 0:
+        return module.negative_slope
+    return None

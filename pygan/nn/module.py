@@ -106,6 +106,10 @@ class Module:
             return y, ref
         return self(x), self(ref)
 
+    def forward_then(self, following: Module, x: Tensor) -> Tensor | None:
+        """``following(self(x))``, to the bit, where one operation does both; else None."""
+        return None
+
     # ---------------------------------------------------------------- the tree
 
     def named_children(self) -> list[tuple[str, Module]]:
@@ -311,8 +315,15 @@ class Sequential(Module):
 
     def forward(self, x: Tensor, ref: Tensor | None = None) -> Any:
         if ref is None:
-            for module in self:
-                x = module(x)
+            layers = list(self)
+            while layers:
+                module = layers.pop(0)
+                both = module.forward_then(layers[0], x) if layers else None
+                if both is None:
+                    x = module(x)
+                else:
+                    x = both
+                    layers.pop(0)
             return x
         for module in self:
             x, ref = module.forward_pair(x, ref)

@@ -202,6 +202,23 @@ def batch_norm(
 def batch_norm_grad(
     x: Tensor, weight: Tensor | None, dy: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
 ) -> list[Tensor]: ...
+def batch_norm_leaky_relu(
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    negative_slope: float = 0.01,
+    eps: float = 1e-5,
+) -> tuple[Tensor, Tensor, Tensor]: ...
+def batch_norm_leaky_relu_grad(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    dy: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    negative_slope: float = 0.01,
+    eps: float = 1e-5,
+) -> list[Tensor]: ...
 def batch_norm_eval(
     x: Tensor,
     weight: Tensor | None,

@@ -28,8 +28,9 @@ __all__ = [
     "shared_samples",
 ]
 
-#: Ops by which the output for one sample depends on its neighbours in the batch.
-_ACROSS_SAMPLES = ("batch_norm",)
+#: Ops by which the output for one sample depends on its neighbours in the batch, and their names
+#: for the user: the second is how a BatchNorm runs that a ReLU follows.
+_ACROSS_SAMPLES = {"batch_norm": "batch_norm", "batch_norm_leaky_relu": "batch_norm"}
 
 #: DRAGAN's noise, in standard deviations of the real batch.
 _NOISE_SCALE = 0.5
@@ -163,7 +164,7 @@ def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, _core.Record
     for op in recording.ops:
         if op in _ACROSS_SAMPLES:
             raise ConfigError(
-                f"gradient_penalty: D ran {op} in training mode, by which its output for "
+                f"gradient_penalty: D ran {_ACROSS_SAMPLES[op]} in training mode, by which its output for "
                 "one sample depends on the others, and the penalty asks for the gradient of each "
                 "output in its own sample; build D with norm=None, or call D.eval() first"
             )

@@ -14,7 +14,15 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["batch_norm", "batch_norm_eval", "batch_norm_grad"]
+from pygan.reference.leaky_relu import leaky_relu, leaky_relu_grad
+
+__all__ = [
+    "batch_norm",
+    "batch_norm_eval",
+    "batch_norm_grad",
+    "batch_norm_leaky_relu",
+    "batch_norm_leaky_relu_grad",
+]
 
 
 def _over(x):
@@ -93,6 +101,46 @@ def batch_norm_grad_vjp2(ddx, dout, x, weight, dy, eps=1e-5):
     at = dy + cdy, x + cx, weight + cweight, weight + cweight, eps
     first, (ddy, dx, dweight, _) = batch_norm_vjp(*at), batch_norm_vjp2(dout, *at)
     return tuple(g.imag / h for g in (*first, dx, dweight, ddy))
+
+
+def batch_norm_leaky_relu(x, weight, bias, negative_slope=0.01, eps=1e-5):
+    """``y = leaky_relu(weight h + bias)`` -> (y, mean, var)"""
+    y, mean, var = batch_norm(x, weight, bias, eps)
+    return leaky_relu(y, negative_slope), mean, var
+
+
+def batch_norm_leaky_relu_vjp(dy, x, weight, bias, negative_slope=0.01, eps=1e-5):
+    """batch_norm's, of ``g = dy where weight h + bias > 0, else slope dy``"""
+    y = batch_norm(x, weight, bias, eps)[0]
+    return batch_norm_vjp(leaky_relu_grad(dy, y, negative_slope), x, weight, bias, eps)
+
+
+def batch_norm_leaky_relu_vjp2(ddx, dy, x, weight, bias, negative_slope=0.01, eps=1e-5):
+    """batch_norm's, and ``ddy`` is g's cotangent under the same mask, which is constant"""
+    y = batch_norm(x, weight, bias, eps)[0]
+    dg, *rest = batch_norm_vjp2(ddx, leaky_relu_grad(dy, y, negative_slope), x, weight, bias, eps)
+    return leaky_relu_grad(dg, y, negative_slope), *rest
+
+
+def batch_norm_leaky_relu_grad(x, weight, bias, dy, negative_slope=0.01, eps=1e-5):
+    """``(dx, dweight, dbias)``: batch_norm_leaky_relu's first order as an operation of its own"""
+    return batch_norm_leaky_relu_vjp(dy, x, weight, bias, negative_slope, eps)
+
+
+def batch_norm_leaky_relu_grad_vjp(dout, x, weight, bias, dy, negative_slope=0.01, eps=1e-5):
+    """``dout``: cotangents of (dx, dweight, dbias)"""
+    args = dout, dy, x, weight, bias, negative_slope, eps
+    ddy, dx, dweight, dbias = batch_norm_leaky_relu_vjp2(*args)
+    return dx, dweight, dbias, ddy
+
+
+def batch_norm_leaky_relu_grad_vjp2(ddx, dout, x, weight, bias, dy, negative_slope=0.01, eps=1e-5):
+    """batch_norm_grad's, with the mask before and behind it; bias acts through the mask only"""
+    y = batch_norm(x, weight, bias, eps)[0]
+    cx, cweight, _, cdy = ddx
+    cg, g = (leaky_relu_grad(v, y, negative_slope) for v in (cdy, dy))
+    *first, dx, dweight, dg = batch_norm_grad_vjp2((cx, cweight, cg), dout, x, weight, g, eps)
+    return *first, dx, dweight, np.zeros_like(bias), leaky_relu_grad(dg, y, negative_slope)
 
 
 def batch_norm_eval(x, weight, bias, mean, var, eps=1e-5):

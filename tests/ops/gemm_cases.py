@@ -81,6 +81,40 @@ def draw_batch_norm_eval(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example((x, *affine, var), {"eps": draw(epsilons)})
 
 
+def draw_activated(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    """Each channel's bias puts the kink into a wide gap between its values.
+
+    Beside the kink rounding decides about the mask: there no two precisions need agree.
+    """
+    x, rng = draw_batch(draw, dtype, limit)
+    eps, weight = draw(epsilons), fill(rng, x.shape[-1:], dtype)
+    wide = x.astype(np.float64).reshape(-1, x.shape[-1])
+    h = (wide - wide.mean(0)) / np.sqrt(wide.var(0) + eps) * weight
+    h.sort(axis=0)
+    widest = np.diff(h, axis=0).argmax(0), np.arange(len(weight))
+    bias = -(h[widest] + np.diff(h, axis=0)[widest] / 2)
+    slope = draw(st.sampled_from((0.0, 0.2, 1.0, 1.5)))
+    inputs = x, weight, bias.astype(dtype)
+    return Example(inputs, {"negative_slope": slope, "eps": eps})
+
+
+def draw_activated_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    example = draw_activated(draw, dtype, limit)
+    dy = fill(np.random.default_rng(draw(seeds)), example.inputs[0].shape, dtype)
+    return Example((*example.inputs, dy), example.hyper)
+
+
+def batch_norm_leaky_relu_grad(x, weight, bias, dy, negative_slope, eps):
+    import pygan as pg
+
+    with pg.enable_grad():
+        inputs = [
+            t if t.requires_grad else t.detach().requires_grad_(True) for t in (x, weight, bias)
+        ]
+        y = pg.ops.batch_norm_leaky_relu(*inputs, negative_slope, eps)[0]
+        return pg.grad(y, inputs, [dy], create_graph=True)
+
+
 def batch_norm_grad(x, weight, dy, eps):
     """The fused backward pass has no function of its own: it is what grad of batch_norm runs."""
     import pygan as pg
@@ -158,6 +192,25 @@ CASES = [
         big=lambda: Example(
             (random((40, 33, 31, 17)), random((17,)), random((40, 33, 31, 17), seed=1)),
             {"eps": 1e-5},
+        ),
+    ),
+    Case(
+        "batch_norm_leaky_relu",
+        draw_activated,
+        flops=lambda e, y: 9.0 * y[0].size,
+        big=lambda: Example((random((40, 33, 31, 17)), random((17,)), random((17,)))),
+    ),
+    Case(
+        "batch_norm_leaky_relu_grad",
+        draw_activated_grad,
+        batch_norm_leaky_relu_grad,
+        outputs=3,
+        big=lambda: Example(
+            (
+                *(random((40, 33, 31, 17)), random((17,)), random((17,))),
+                random((40, 33, 31, 17), seed=1),
+            ),
+            {"negative_slope": 0.2, "eps": 1e-5},
         ),
     ),
     Case("batch_norm_eval", draw_batch_norm_eval, flops=lambda e, y: 3.0 * y[0].size),

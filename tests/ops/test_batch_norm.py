@@ -84,6 +84,43 @@ def test_many_channels_and_blocks() -> None:
             np.testing.assert_allclose(a.numpy(), e, rtol=1e-5, atol=1e-5)
 
 
+def test_a_small_deviation_survives_a_mean() -> None:
+    x = (30 + 0.02 * rng.standard_normal((5000, 33))).astype(np.float32)
+    x[2500:] += 1  # the blocks' means differ
+    _, mean, var = pg.ops.batch_norm(pg.tensor(x), None, None)
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(mean.numpy(), wide.mean(0), rtol=1e-7)
+    np.testing.assert_allclose(var.numpy(), wide.var(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.0, 1.5])
+@pytest.mark.parametrize("affine", [True, False])
+def test_leaky_relu_is_of_the_same_bits(slope: float, affine: bool) -> None:
+    """So is its mask: bias is minus one of the values, which lands on the kink or beside it."""
+    x, dy = (rng.standard_normal((1500, 33)).astype(np.float32) for _ in range(2))
+    w = rng.standard_normal(33).astype(np.float32)
+    h = pg.ops.batch_norm(pg.tensor(x), pg.tensor(w), None)[0].numpy()
+    found = []
+    for fused in (True, False):
+        xs = [pg.tensor(a, requires_grad=True) for a in (x, w, -h[7])]
+        args = xs if affine else [xs[0], None, None]
+        if fused:
+            y, *rest = pg.ops.batch_norm_leaky_relu(*args, slope)
+        else:
+            y, *rest = pg.ops.batch_norm(*args)
+            y = pg.ops.leaky_relu(y, slope)
+        grads = pg.grad(y, xs if affine else xs[:1], [pg.tensor(dy)])
+        found.append([t.numpy() for t in (y, *rest, *grads)])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+@pytest.mark.parametrize("slope", [-0.1, float("nan"), float("inf")])
+def test_a_slope_that_hides_the_sign_is_refused(slope: float) -> None:
+    with pytest.raises(pg.ConfigError, match="batch_norm_leaky_relu: negative_slope"):
+        pg.ops.batch_norm_leaky_relu(pg.zeros((4, 3)), negative_slope=slope)
+
+
 def test_errors() -> None:
     one = pg.ones((3,))
     with pytest.raises(pg.ShapeError, match="batch_norm"):

@@ -35,6 +35,34 @@ mean and var carry no gradient of their own; y's goes through both.)");
       "(dx, dweight, dbias) of batch_norm, fused. mean and var: what batch_norm returned for this "
       "x.");
   m.def(
+      "batch_norm_leaky_relu",
+      [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,
+         double negative_slope, double eps) {
+        const Tensor w = optional(weight), b = optional(bias);
+        const ops::BatchNormOut o =
+            released([&] { return ops::batch_norm_leaky_relu(x, w, b, negative_slope, eps); });
+        return py::make_tuple(o.y, o.mean, o.var);
+      },
+      py::arg("x"), py::arg("weight") = py::none(), py::arg("bias") = py::none(),
+      py::arg("negative_slope") = 0.01, py::arg("eps") = 1e-5,
+      R"(leaky_relu of batch_norm's y, in its passes over memory -> (y, mean, var). negative_slope >= 0; 0 is relu.
+
+The same bits as both one after the other; the backward pass keeps x, not what is between them.)");
+  m.def(
+      "batch_norm_leaky_relu_grad",
+      [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,
+         const Tensor& dy, const Tensor& mean, const Tensor& var, double negative_slope,
+         double eps) {
+        const Tensor w = optional(weight), b = optional(bias);
+        return released([&] {
+          return ops::batch_norm_leaky_relu_grad(x, w, b, dy, mean, var, negative_slope, eps);
+        });
+      },
+      py::arg("x"), py::arg("weight"), py::arg("bias"), py::arg("dy"), py::arg("mean"),
+      py::arg("var"), py::arg("negative_slope") = 0.01, py::arg("eps") = 1e-5,
+      "(dx, dweight, dbias) of batch_norm_leaky_relu, fused. mean and var: what it returned for "
+      "this x.");
+  m.def(
       "batch_norm_eval",
       [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,
          const Tensor& mean, const Tensor& var, double eps) {

@@ -14,8 +14,16 @@
 // mean and var from x. batch_norm_eval uses given mean and var and is differentiable in all five
 // inputs.
 //
+// batch_norm_leaky_relu is y = leaky_relu(h weight + bias, slope), slope >= 0 (0: relu), in the same
+// passes. It keeps neither y nor h weight + bias: its backward pass, the one above with
+//
+//   dy where h weight + bias > 0, else slope dy
+//
+// for dy, computes that sign again from x, mean and var, by the forward's own operations: to the
+// bit. Passes over memory, of x's size: forward x; x, y. Backward x, dy; x, dy, dx.
+//
 // Errors: ShapeError where weight, bias, mean or var is not (C,) or M is 0; DTypeError for mixed or
-// non-float dtypes.
+// non-float dtypes; ConfigError for a slope that is negative or not finite.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +35,10 @@ namespace pygan {
 struct BatchNormArgs {
   int64_t rows, channels;
   double eps;
+  double slope = 1;    // of leaky_relu after it; 1: none
   const void* x;       // (rows, channels)
   const void* weight;  // (channels) or null: 1
-  const void* bias;    // (channels) or null: 0
+  const void* bias;    // (channels) or null: 0; backward: only where there is a slope
   const void* dy;      // (rows, channels): backward only
   void* mean;          // (channels): written by the moments, read by the rest
   void* var;           // (channels): likewise
@@ -55,6 +64,7 @@ PYGAN_DECLARE_ISA(void, batch_norm_moments, (const BatchNormArgs& args))    // m
 PYGAN_DECLARE_ISA(void, batch_norm_normalize, (const BatchNormArgs& args))  // y from x, mean, var
 PYGAN_DECLARE_ISA(void, batch_norm_backward, (const BatchNormArgs& args))   // dx, dweight, dbias
 
+// The kernels of batch_norm_leaky_relu are these, with a slope.
 struct BatchNormKernel {  // moments, then normalize
   static constexpr const char* name = "batch_norm";
   using Fn = void (*)(const BatchNormArgs&);

@@ -10,116 +10,190 @@
 namespace pygan::PYGAN_ISA {
 namespace {
 
-// Two sums over all rows for each channel, in a fixed order: partial[0][0][c] and partial[0][1][c]
-// hold them afterwards.
-template <class T, class Term>
-void channel_sums(const BatchNormArgs& a, Term term) {
-  const int64_t c_all = a.channels;
-  const int64_t grain = batch_norm_grain(a.rows, c_all), tasks = batch_norm_tasks(a.rows, c_all);
-  parallel_for(tasks, [&](int64_t task) {
-    double* p = a.partial + task * 2 * c_all;
-    double* q = p + c_all;
-    for (int64_t c = 0; c < 2 * c_all; ++c) p[c] = 0;
-    for (int64_t c0 = 0; c0 < c_all; c0 += kChannels)
-      add_rows<T>(task * grain, least((task + 1) * grain, a.rows), c0, least(kChannels, c_all - c0),
-                  p + c0, q + c0, term);
+constexpr int64_t kMergeGrain = 64;  // channels whose tasks one thread joins
+
+// join(begin, end, c0, c1) for every task but the first, in order: rows [begin, end) join those
+// before them, in channels [c0, c1).
+template <class Join>
+void join_tasks(const BatchNormArgs& a, Join join) {
+  const int64_t grain = batch_norm_grain(a.rows, a.channels);
+  const int64_t tasks = batch_norm_tasks(a.rows, a.channels);
+  parallel_ranges(a.channels, kMergeGrain, [&](int64_t c0, int64_t c1) {
+    for (int64_t task = 1; task < tasks; ++task)
+      join(task * grain, least((task + 1) * grain, a.rows), a.partial + task * 2 * a.channels, c0,
+           c1);
   });
-  for (int64_t task = 1; task < tasks; ++task)
-    for (int64_t c = 0; c < 2 * c_all; ++c) a.partial[c] += a.partial[task * 2 * c_all + c];
 }
 
+// One pass over memory: a task's rows stay in the cache for their mean and then for the squares of
+// what is centred by it (raw second moments would cancel). The tasks' means and sums of squares m2
+// join pairwise, by size (Chan, Golub, LeVeque 1979):
+//
+//   n = n_a + n_b   d = mean_b - mean_a   mean = mean_a + d n_b / n   m2 = m2_a + m2_b + d^2 n_a n_b
+//   / n
 template <class T>
 void moments(const BatchNormArgs& a) {
   const T* x = static_cast<const T*>(a.x);
   T* mean = static_cast<T*>(a.mean);
   T* var = static_cast<T*>(a.var);
-  const int64_t stride = a.channels;
-  const double m = static_cast<double>(a.rows);
-  channel_sums<T>(a, [=](int64_t r, int64_t c0, int64_t n, T* s, T*) {
-    const T* xr = x + r * stride + c0;
-    for (int64_t c = 0; c < n; ++c) s[c] += xr[c];
-  });
-  for (int64_t c = 0; c < a.channels; ++c) mean[c] = static_cast<T>(a.partial[c] / m);
-  // Squares of centred values: raw second moments would cancel.
-  channel_sums<T>(a, [=](int64_t r, int64_t c0, int64_t n, T* s, T* q) {
-    const T* xr = x + r * stride + c0;
-    for (int64_t c = 0; c < n; ++c) {
-      const T d = xr[c] - mean[c0 + c];
-      s[c] += d;
-      q[c] += d * d;
-    }
-  });
-  for (int64_t c = 0; c < a.channels; ++c)
-    var[c] = variance_of<T>(a.partial[c], a.partial[a.channels + c], m);
-}
-
-template <class T>
-void normalize(const BatchNormArgs& a) {
-  const T *x = static_cast<const T*>(a.x), *mean = static_cast<const T*>(a.mean),
-          *var = static_cast<const T*>(a.var);
-  const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
-  T* y = static_cast<T*>(a.out);
-  const T eps = static_cast<T>(a.eps);
   const int64_t channels = a.channels;
-  parallel_ranges(a.rows, batch_norm_grain(a.rows, channels), [=](int64_t begin, int64_t end) {
-    T mu[kChannels], scale[kChannels], shift[kChannels];
+  const int64_t grain = batch_norm_grain(a.rows, channels);
+  parallel_for(batch_norm_tasks(a.rows, channels), [&](int64_t task) {
+    const int64_t begin = task * grain, end = least(begin + grain, a.rows);
+    const double rows = static_cast<double>(end - begin);
+    double* out = a.partial + task * 2 * channels;  // mean, m2
     for (int64_t c0 = 0; c0 < channels; c0 += kChannels) {
       const int64_t n = least(kChannels, channels - c0);
+      double p[kChannels] = {}, q[kChannels] = {};
+      T centre[kChannels];
+      add_rows<T>(begin, end, c0, n, p, q, [=](int64_t r, int64_t, int64_t width, T* s, T*) {
+        const T* xr = x + r * channels + c0;
+        for (int64_t c = 0; c < width; ++c) s[c] += xr[c];
+      });
       for (int64_t c = 0; c < n; ++c) {
-        mu[c] = mean[c0 + c];
-        scale[c] = scale_of(weight ? weight[c0 + c] : T(1), var[c0 + c], eps);
-        shift[c] = bias ? bias[c0 + c] : T(0);
+        centre[c] = static_cast<T>(p[c] / rows);
+        p[c] = q[c] = 0;
       }
+      const T* of = centre;
+      add_rows<T>(begin, end, c0, n, p, q, [=](int64_t r, int64_t, int64_t width, T* s, T* t) {
+        const T* xr = x + r * channels + c0;
+        for (int64_t c = 0; c < width; ++c) {
+          const T d = xr[c] - of[c];
+          s[c] += d;
+          t[c] += d * d;
+        }
+      });
+      for (int64_t c = 0; c < n; ++c) {
+        const double shift = p[c] / rows;  // what rounding took from the mean
+        out[c0 + c] = static_cast<double>(centre[c]) + shift;
+        out[channels + c0 + c] = q[c] - p[c] * shift;
+      }
+    }
+  });
+  double *mean_a = a.partial, *m2_a = mean_a + channels;
+  join_tasks(a, [=](int64_t begin, int64_t end, const double* b, int64_t c0, int64_t c1) {
+    const double share = static_cast<double>(end - begin) / static_cast<double>(end);
+    const double weight = share * static_cast<double>(begin);
+    for (int64_t c = c0; c < c1; ++c) {
+      const double d = b[c] - mean_a[c];
+      mean_a[c] += d * share;
+      m2_a[c] += b[channels + c] + d * d * weight;
+    }
+  });
+  const double m = static_cast<double>(a.rows);
+  for (int64_t c = 0; c < channels; ++c) {
+    mean[c] = static_cast<T>(mean_a[c]);
+    var[c] = variance_of<T>(0, m2_a[c], m);
+  }
+}
+
+// h weight + bias as (x - mean) scale + shift, of channels [c0, c0 + n)
+template <class T>
+struct Affine {
+  T mean[kChannels], scale[kChannels], shift[kChannels];
+
+  Affine(const BatchNormArgs& a, int64_t c0, int64_t n) {
+    const T *mean_all = static_cast<const T*>(a.mean), *var = static_cast<const T*>(a.var);
+    const T *weight = static_cast<const T*>(a.weight), *bias = static_cast<const T*>(a.bias);
+    const T eps = static_cast<T>(a.eps);
+    for (int64_t c = 0; c < n; ++c) {
+      mean[c] = mean_all[c0 + c];
+      scale[c] = scale_of(weight ? weight[c0 + c] : T(1), var[c0 + c], eps);
+      shift[c] = bias ? bias[c0 + c] : T(0);
+    }
+  }
+};
+
+template <class T, class Activation>
+void normalize(const BatchNormArgs& a, Activation activation) {
+  const T* x = static_cast<const T*>(a.x);
+  T* y = static_cast<T*>(a.out);
+  const int64_t channels = a.channels;
+  parallel_ranges(a.rows, batch_norm_grain(a.rows, channels), [&](int64_t begin, int64_t end) {
+    for (int64_t c0 = 0; c0 < channels; c0 += kChannels) {
+      const int64_t n = least(kChannels, channels - c0);
+      const Affine<T> of(a, c0, n);
       for (int64_t r = begin; r < end; ++r) {
         const T* xr = x + r * channels + c0;
         T* yr = y + r * channels + c0;
-        for (int64_t c = 0; c < n; ++c) yr[c] = normalized(xr[c], mu[c], scale[c], shift[c]);
+        for (int64_t c = 0; c < n; ++c)
+          yr[c] = activation(normalized(xr[c], of.mean[c], of.scale[c], of.shift[c]));
       }
     }
   });
 }
 
-template <class T>
-void backward(const BatchNormArgs& a) {
+template <class T, class Activation>
+void backward(const BatchNormArgs& a, Activation activation) {
   const T *x = static_cast<const T*>(a.x), *dy = static_cast<const T*>(a.dy);
-  const T *mean = static_cast<const T*>(a.mean), *var = static_cast<const T*>(a.var);
-  const T* weight = static_cast<const T*>(a.weight);
+  const T *var = static_cast<const T*>(a.var), *weight = static_cast<const T*>(a.weight);
   T *dx = static_cast<T*>(a.out), *dweight = static_cast<T*>(a.dweight),
     *dbias = static_cast<T*>(a.dbias);
   const int64_t channels = a.channels;
   const T eps = static_cast<T>(a.eps);
-  channel_sums<T>(a, [=](int64_t r, int64_t c0, int64_t n, T* s, T* q) {
-    const T *xr = x + r * channels + c0, *dyr = dy + r * channels + c0;
-    for (int64_t c = 0; c < n; ++c) {
-      s[c] += dyr[c];
-      q[c] += dyr[c] * (xr[c] - mean[c0 + c]);
+  const int64_t grain = batch_norm_grain(a.rows, channels);
+  double *sum = a.partial,
+         *sum_x = sum + channels;  // of g = dy behind the activation: g, g (x - mean)
+  parallel_for(batch_norm_tasks(a.rows, channels), [&](int64_t task) {
+    double *p = sum + task * 2 * channels, *q = p + channels;
+    for (int64_t c = 0; c < 2 * channels; ++c) p[c] = 0;
+    for (int64_t c0 = 0; c0 < channels; c0 += kChannels) {
+      const int64_t n = least(kChannels, channels - c0);
+      const Affine<T> of(a, c0, n);
+      add_rows<T>(task * grain, least((task + 1) * grain, a.rows), c0, n, p + c0, q + c0,
+                  [&](int64_t r, int64_t, int64_t width, T* s, T* t) {
+                    const T *xr = x + r * channels + c0, *dyr = dy + r * channels + c0;
+                    for (int64_t c = 0; c < width; ++c) {
+                      const T y = normalized(xr[c], of.mean[c], of.scale[c], of.shift[c]);
+                      const T g = activation.grad(dyr[c], y);
+                      s[c] += g;
+                      t[c] += g * (xr[c] - of.mean[c]);
+                    }
+                  });
+    }
+  });
+  join_tasks(a, [=](int64_t, int64_t, const double* p, int64_t c0, int64_t c1) {
+    for (int64_t c = c0; c < c1; ++c) {
+      sum[c] += p[c];
+      sum_x[c] += p[channels + c];
     }
   });
   for (int64_t c = 0; c < channels; ++c) {
-    dbias[c] = static_cast<T>(a.partial[c]);
-    dweight[c] =
-        static_cast<T>(a.partial[channels + c] / static_cast<double>(vecmath::sqrt(var[c] + eps)));
+    dbias[c] = static_cast<T>(sum[c]);
+    dweight[c] = static_cast<T>(sum_x[c] / static_cast<double>(vecmath::sqrt(var[c] + eps)));
   }
   const T m = static_cast<T>(a.rows);
-  parallel_ranges(a.rows, batch_norm_grain(a.rows, channels), [=](int64_t begin, int64_t end) {
-    T mu[kChannels], scale[kChannels], db[kChannels], dh[kChannels];
+  parallel_ranges(a.rows, grain, [&](int64_t begin, int64_t end) {
+    T gain[kChannels], db[kChannels], dh[kChannels];
     for (int64_t c0 = 0; c0 < channels; c0 += kChannels) {
       const int64_t n = least(kChannels, channels - c0);
+      const Affine<T> of(a, c0, n);
       for (int64_t c = 0; c < n; ++c) {
         const T rs = scale_of(T(1), var[c0 + c], eps);
-        mu[c] = mean[c0 + c];
-        scale[c] = (weight ? weight[c0 + c] : T(1)) * rs;
+        gain[c] = (weight ? weight[c0 + c] : T(1)) * rs;
         db[c] = dbias[c0 + c] / m;
         dh[c] = dweight[c0 + c] * rs / m;
       }
       for (int64_t r = begin; r < end; ++r) {
         const T *xr = x + r * channels + c0, *dyr = dy + r * channels + c0;
         T* dxr = dx + r * channels + c0;
-        for (int64_t c = 0; c < n; ++c)
-          dxr[c] = normalized_grad(xr[c], dyr[c], mu[c], scale[c], db[c], dh[c]);
+        for (int64_t c = 0; c < n; ++c) {
+          const T y = normalized(xr[c], of.mean[c], of.scale[c], of.shift[c]);
+          dxr[c] =
+              normalized_grad(xr[c], activation.grad(dyr[c], y), of.mean[c], gain[c], db[c], dh[c]);
+        }
       }
     }
   });
+}
+
+template <class T>
+void normalize(const BatchNormArgs& a) {
+  with_activation(static_cast<T>(a.slope), [&](auto activation) { normalize<T>(a, activation); });
+}
+template <class T>
+void backward(const BatchNormArgs& a) {
+  with_activation(static_cast<T>(a.slope), [&](auto activation) { backward<T>(a, activation); });
 }
 
 }  // namespace

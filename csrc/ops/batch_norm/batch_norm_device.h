@@ -8,30 +8,53 @@
 namespace pygan::PYGAN_BACKEND {
 namespace {
 
-// y = (x - mean) weight / s + bias: x, y (rows, channels), the others (channels)
+// h weight + bias as (x - mean) scale + shift: all (channels)
 template <class T>
-struct Normalize {
-  const T *x, *mean, *var, *weight, *bias;
-  T* y;
+struct Affine {
+  const T *mean, *var, *weight, *bias;
   T eps;
-  struct Column {
+  struct Channel {
     T mean, scale, shift;
+    PYGAN_DEVICE T operator()(T x) const { return normalized(x, mean, scale, shift); }
   };
-  PYGAN_DEVICE Column column(int64_t, int64_t c) const {
+
+  explicit Affine(const BatchNormArgs& a)
+      : mean(static_cast<const T*>(a.mean)),
+        var(static_cast<const T*>(a.var)),
+        weight(static_cast<const T*>(a.weight)),
+        bias(static_cast<const T*>(a.bias)),
+        eps(static_cast<T>(a.eps)) {}
+
+  PYGAN_DEVICE Channel at(int64_t c) const {
     return {mean[c], scale_of(weight ? weight[c] : T(1), var[c], eps), bias ? bias[c] : T(0)};
-  }
-  PYGAN_DEVICE void at(int64_t i, const Column& of) const {
-    y[i] = normalized(x[i], of.mean, of.scale, of.shift);
   }
 };
 
+// y = activation(h weight + bias): x, y (rows, channels)
+template <class T, class Activation>
+struct Normalize {
+  Affine<T> affine;
+  Activation activation;
+  const T* x;
+  T* y;
+  using Column = typename Affine<T>::Channel;
+  PYGAN_DEVICE Column column(int64_t, int64_t c) const { return affine.at(c); }
+  PYGAN_DEVICE void at(int64_t i, const Column& of) const { y[i] = activation(of(x[i])); }
+};
+
+template <class T>
+struct LaunchNormalize {
+  const BatchNormArgs& a;
+  template <class Activation>
+  void operator()(const Activation& activation) const {
+    map_of(1, a.rows, a.channels,
+           Normalize<T, Activation>{Affine<T>(a), activation, static_cast<const T*>(a.x),
+                                    static_cast<T*>(a.out)});
+  }
+};
 template <class T>
 void normalize(const BatchNormArgs& a) {
-  map_of(
-      1, a.rows, a.channels,
-      Normalize<T>{static_cast<const T*>(a.x), static_cast<const T*>(a.mean),
-                   static_cast<const T*>(a.var), static_cast<const T*>(a.weight),
-                   static_cast<const T*>(a.bias), static_cast<T*>(a.out), static_cast<T>(a.eps)});
+  with_activation(static_cast<T>(a.slope), LaunchNormalize<T>{a});
 }
 
 // mean, var and y
@@ -42,15 +65,18 @@ void normalize_batch(const BatchNormArgs& a) {
   normalize<T>(a);
 }
 
-// sum dy, sum dy (x - mean): x, dy (rows, channels), mean (channels)
-template <class T>
+// sum g, sum g (x - mean), g = dy behind the activation: x, dy (rows, channels)
+template <class T, class Activation>
 struct GradTerm {
-  const T *x, *dy, *mean;
+  Affine<T> affine;
+  Activation activation;
+  const T *x, *dy;
   int64_t channels;
   PYGAN_DEVICE void add(int64_t, int64_t row, int64_t c, T* sum) const {
-    const T g = dy[row * channels + c];
+    const typename Affine<T>::Channel of = affine.at(c);
+    const T value = x[row * channels + c], g = activation.grad(dy[row * channels + c], of(value));
     sum[0] += g;
-    sum[1] += g * (x[row * channels + c] - mean[c]);
+    sum[1] += g * (value - of.mean);
   }
 };
 // dbias, dweight (channels) from them
@@ -65,36 +91,49 @@ struct ChannelGrad {
         static_cast<T>(sum[1] / static_cast<double>(vecmath::sqrt(var[at.column] + eps)));
   }
 };
-// x, dy, dx (rows, channels), the others (channels)
-template <class T>
+// x, dy, dx (rows, channels), dbias, dweight (channels)
+template <class T, class Activation>
 struct InputGrad {
-  const T *x, *dy, *mean, *var, *weight, *dbias, *dweight;
+  Affine<T> affine;
+  Activation activation;
+  const T *x, *dy, *dbias, *dweight;
   T* dx;
-  T eps, rows;
+  T rows;
   struct Column {
-    T mean, scale, db, dh;
+    typename Affine<T>::Channel of;
+    T gain, db, dh;
   };
   PYGAN_DEVICE Column column(int64_t, int64_t c) const {
-    const T rs = scale_of(T(1), var[c], eps);
-    return {mean[c], (weight ? weight[c] : T(1)) * rs, dbias[c] / rows, dweight[c] * rs / rows};
+    const T rs = scale_of(T(1), affine.var[c], affine.eps);
+    return {affine.at(c), (affine.weight ? affine.weight[c] : T(1)) * rs, dbias[c] / rows,
+            dweight[c] * rs / rows};
   }
-  PYGAN_DEVICE void at(int64_t i, const Column& of) const {
-    dx[i] = normalized_grad(x[i], dy[i], of.mean, of.scale, of.db, of.dh);
+  PYGAN_DEVICE void at(int64_t i, const Column& c) const {
+    dx[i] =
+        normalized_grad(x[i], activation.grad(dy[i], c.of(x[i])), c.of.mean, c.gain, c.db, c.dh);
   }
 };
 
 // dx, dweight and dbias
 template <class T>
+struct LaunchGrad {
+  const BatchNormArgs& a;
+  template <class Activation>
+  void operator()(const Activation& activation) const {
+    const Affine<T> affine(a);
+    const T *x = static_cast<const T*>(a.x), *dy = static_cast<const T*>(a.dy);
+    T *dweight = static_cast<T*>(a.dweight), *dbias = static_cast<T*>(a.dbias);
+    sums_of<T, 2>(1, a.rows, a.channels, 1,
+                  GradTerm<T, Activation>{affine, activation, x, dy, a.channels},
+                  ChannelGrad<T>{affine.var, dbias, dweight, affine.eps});
+    map_of(1, a.rows, a.channels,
+           InputGrad<T, Activation>{affine, activation, x, dy, dbias, dweight,
+                                    static_cast<T*>(a.out), static_cast<T>(a.rows)});
+  }
+};
+template <class T>
 void normalize_batch_grad(const BatchNormArgs& a) {
-  const T *x = static_cast<const T*>(a.x), *dy = static_cast<const T*>(a.dy);
-  const T *mean = static_cast<const T*>(a.mean), *var = static_cast<const T*>(a.var);
-  T *dweight = static_cast<T*>(a.dweight), *dbias = static_cast<T*>(a.dbias);
-  const T eps = static_cast<T>(a.eps);
-  sums_of<T, 2>(1, a.rows, a.channels, 1, GradTerm<T>{x, dy, mean, a.channels},
-                ChannelGrad<T>{var, dbias, dweight, eps});
-  map_of(1, a.rows, a.channels,
-         InputGrad<T>{x, dy, mean, var, static_cast<const T*>(a.weight), dbias, dweight,
-                      static_cast<T*>(a.out), eps, static_cast<T>(a.rows)});
+  with_activation(static_cast<T>(a.slope), LaunchGrad<T>{a});
 }
 
 }  // namespace

@@ -26,6 +26,36 @@ PYGAN_VECMATH T normalized(T x, T mean, T scale, T shift) {
   return (x - mean) * scale + shift;
 }
 
+// leaky_relu (ops/leaky_relu), slope >= 0. A slope of 0 is a kind of its own: 0 y would make NaN of
+// -inf. No activation is a slope of 1.
+template <class T>
+struct LeakyRelu {
+  T slope;
+  PYGAN_HOST_DEVICE T operator()(T y) const { return vecmath::select(y > T(0), y, slope * y); }
+  PYGAN_HOST_DEVICE T grad(T dy, T y) const { return vecmath::select(y > T(0), dy, slope * dy); }
+};
+template <class T>
+struct Relu {
+  PYGAN_HOST_DEVICE T operator()(T y) const { return vecmath::select(y <= T(0), T(0), y); }
+  PYGAN_HOST_DEVICE T grad(T dy, T y) const { return vecmath::select(y > T(0), dy, T(0)); }
+};
+template <class T>
+struct Identity {
+  PYGAN_HOST_DEVICE T operator()(T y) const { return y; }
+  PYGAN_HOST_DEVICE T grad(T dy, T) const { return dy; }
+};
+
+// f(activation) of a slope
+template <class T, class F>
+inline void with_activation(T slope, const F& f) {
+  if (slope == T(1))
+    f(Identity<T>{});
+  else if (slope == T(0))
+    f(Relu<T>{});
+  else
+    f(LeakyRelu<T>{slope});
+}
+
 // dx of batch_norm: scale = weight / s, db = mean of dy, dh = mean of dy h, over s
 template <class T>
 PYGAN_VECMATH T normalized_grad(T x, T dy, T mean, T scale, T db, T dh) {
