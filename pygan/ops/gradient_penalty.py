@@ -164,8 +164,8 @@ def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, _core.Record
     for op in recording.ops:
         if op in _ACROSS_SAMPLES:
             raise ConfigError(
-                f"gradient_penalty: D ran {_ACROSS_SAMPLES[op]} in training mode, by which its output for "
-                "one sample depends on the others, and the penalty asks for the gradient of each "
+                f"gradient_penalty: D ran {_ACROSS_SAMPLES[op]} in training mode, by which its "
+                "output for one sample depends on the others, and the penalty asks for the gradient of each "
                 "output in its own sample; build D with norm=None, or call D.eval() first"
             )
     if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != x.shape[0]:
