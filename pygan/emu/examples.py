@@ -58,7 +58,7 @@ UNARY = (
     "neg abs sign sqrt square exp log tanh sigmoid softplus sin cos erf elu gelu silu relu "
     "leaky_relu sum mean norm logsumexp max min argmax argmin max_with_indices min_with_indices "
     "transpose flip sort argsort median softmax log_softmax batch_norm instance_norm layer_norm "
-    "squeeze"
+    "batch_norm_leaky_relu squeeze"
 )
 BINARY = (
     "add sub mul div divide_no_nan pow maximum minimum equal not_equal less less_equal greater "
@@ -117,6 +117,7 @@ EXAMPLES: dict[str, Call] = {
     "pixel_shuffle": call(IMAGES, r=2),
     "pixel_unshuffle": call(IMAGES, r=2),
     "batch_norm_grad": call(MATRIX, (100,), MATRIX, (100,), (100,)),
+    "batch_norm_leaky_relu_grad": call(MATRIX, (100,), (100,), MATRIX, (100,), (100,)),
     "batch_norm_eval": call(IMAGES, CHANNELS, CHANNELS, CHANNELS, CHANNELS),
     "group_norm": call(IMAGES, groups=2),
     "virtual_batch_norm": call(IMAGES, IMAGES, CHANNELS, CHANNELS),
@@ -141,6 +142,7 @@ POSITIVE = {
     "pow": (0,),
     "batch_norm_eval": (4,),
     "batch_norm_grad": (4,),
+    "batch_norm_leaky_relu_grad": (5,),
 }
 
 

@@ -165,8 +165,9 @@ def _run(D: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, _core.Record
         if op in _ACROSS_SAMPLES:
             raise ConfigError(
                 f"gradient_penalty: D ran {_ACROSS_SAMPLES[op]} in training mode, by which its "
-                "output for one sample depends on the others, and the penalty asks for the gradient of each "
-                "output in its own sample; build D with norm=None, or call D.eval() first"
+                "output for one sample depends on the others, and the penalty asks for the "
+                "gradient of each output in its own sample; build D with norm=None, or call "
+                "D.eval() first"
             )
     if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != x.shape[0]:
         got = out.shape if isinstance(out, Tensor) else type(out).__name__
