@@ -153,6 +153,11 @@ SIZES: dict[str, Callable[[], Example]] = {
         (normal(*IMAGES), normal(64, 16, 16, 128, seed=1)), {**_DOWN, "kernel_size": 4}
     ),
     "batch_norm": lambda: Example((normal(*IMAGES), *channels(2))),
+    "batch_norm_leaky_relu": lambda: Example((normal(*IMAGES), *channels(2))),
+    "batch_norm_leaky_relu_grad": lambda: Example(
+        (normal(*IMAGES), *channels(2), normal(*IMAGES, seed=1)),
+        {"negative_slope": 0.2, "eps": 1e-5},
+    ),
     "batch_norm_grad": lambda: Example(
         (normal(*IMAGES), *channels(1), normal(*IMAGES, seed=1)), {"eps": 1e-5}
     ),
