@@ -28,11 +28,14 @@ PYGAN_VECMATH T normalized(T x, T mean, T scale, T shift) {
 
 // leaky_relu (ops/leaky_relu), slope >= 0. A slope of 0 is a kind of its own: 0 y would make NaN of
 // -inf. No activation is a slope of 1.
+//
+// grad selects the factor, not dy: GCC loads what it selects under the mask, so that dy's cache
+// misses begin when y's have ended.
 template <class T>
 struct LeakyRelu {
   T slope;
   PYGAN_HOST_DEVICE T operator()(T y) const { return vecmath::select(y > T(0), y, slope * y); }
-  PYGAN_HOST_DEVICE T grad(T dy, T y) const { return vecmath::select(y > T(0), dy, slope * dy); }
+  PYGAN_HOST_DEVICE T grad(T dy, T y) const { return dy * vecmath::select(y > T(0), T(1), slope); }
 };
 template <class T>
 struct Relu {
