@@ -124,7 +124,7 @@ def test_a_replay_that_is_not_finite_changes_nothing_and_names_the_op() -> None:
         return pg.tensor(x)
 
     made._batch = spoiled
-    with pytest.raises(NonFiniteError, match="conv2d was given a non-finite value"):
+    with pytest.raises(NonFiniteError, match="concat was given a non-finite value"):
         made.train_step()
     assert made.digests() == before
     np.testing.assert_array_equal(made.opt_d.state_dict()["steps"].numpy(), steps)

@@ -112,7 +112,7 @@ def _in_data(made: pg.Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
         (_in_weights("D", "out.weight", np.inf), "discriminator", "matmul"),
         (_in_weights("G", "project.weight", np.nan), "discriminator", "matmul"),
         (_in_weights("G", "up1.weight", np.inf), "discriminator", "conv_transpose2d"),
-        (_in_data, "discriminator", "conv2d"),
+        (_in_data, "discriminator", "concat"),
     ],
 )
 def test_an_update_that_is_not_finite_changes_nothing_and_names_the_op(

@@ -180,20 +180,22 @@ Tensor upsample(const Tensor& x, const std::pair<double, double>& scale, const R
 Tensor pixel_shuffle(const Tensor& x, int64_t r);
 Tensor pixel_unshuffle(const Tensor& x, int64_t r);
 
-// batch_norm/: over all axes but the last
+// batch_norm/: over all axes but the last; parts: that many equal batches in x, each by itself, with
+// mean, var and the gradients' dweight, dbias (parts, C)
 struct BatchNormOut {
   Tensor y, mean, var;
 };  // var: biased; mean and var carry no gradient
-BatchNormOut batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+BatchNormOut batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                        int64_t parts = 1);
 // (dx, dweight, dbias) of batch_norm, fused; mean and var: what batch_norm returned for this x
 Tensors batch_norm_grad(const Tensor& x, const Tensor& weight, const Tensor& dy, const Tensor& mean,
-                        const Tensor& var, double eps);
+                        const Tensor& var, double eps, int64_t parts = 1);
 // leaky_relu of its y in the same passes, negative_slope >= 0 (0: relu); and that one's gradients
 BatchNormOut batch_norm_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                                   double negative_slope, double eps);
+                                   double negative_slope, double eps, int64_t parts = 1);
 Tensors batch_norm_leaky_relu_grad(const Tensor& x, const Tensor& weight, const Tensor& bias,
                                    const Tensor& dy, const Tensor& mean, const Tensor& var,
-                                   double negative_slope, double eps);
+                                   double negative_slope, double eps, int64_t parts = 1);
 Tensor batch_norm_eval(const Tensor& x, const Tensor& weight, const Tensor& bias,
                        const Tensor& mean, const Tensor& var, double eps);
 

@@ -76,6 +76,8 @@ class DCGANGenerator(ReferenceSequential):
     generative adversarial networks", figure 1.
     """
 
+    joins_batches = True
+
     def __init__(
         self,
         image_shape: tuple[int, int, int] = (64, 64, 3),
@@ -143,6 +145,8 @@ class DCGANDiscriminator(ReferenceSequential):
 
     Source: Radford et al. 2016, section 3; the last convolution is flattened into one output.
     """
+
+    joins_batches = True
 
     def __init__(
         self,

@@ -66,6 +66,8 @@ class MLPGenerator(ReferenceSequential):
     rectifiers and norms of Radford et al. 2016.
     """
 
+    joins_batches = True
+
     def __init__(
         self,
         shape: int | Sequence[int] = 2,
@@ -131,6 +133,8 @@ class MLPDiscriminator(ReferenceSequential):
 
     Source: as for `MLPGenerator`.
     """
+
+    joins_batches = True
 
     def __init__(
         self,

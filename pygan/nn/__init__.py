@@ -7,7 +7,7 @@ inside an update that may still fail.
 
 from __future__ import annotations
 
-from pygan.nn import init, pending
+from pygan.nn import batches, init, pending
 from pygan.nn.activations import (
     ELU,
     GELU,
@@ -82,6 +82,7 @@ __all__ = [
     "Upsample",
     "VirtualBatchNorm",
     "ZeroPad2d",
+    "batches",
     "init",
     "pending",
 ]

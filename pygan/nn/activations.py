@@ -18,12 +18,16 @@ __all__ = [
 class ReLU(Module):
     """max(x, 0); the derivative at 0 is 0."""
 
+    joins_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         return pg.ops.relu(x)
 
 
 class LeakyReLU(Module):
     """x where x > 0, else negative_slope x (Maas et al. 2013). DCGAN's discriminator has 0.2."""
+
+    joins_batches = True
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         number = isinstance(negative_slope, (int, float)) and not isinstance(negative_slope, bool)
@@ -40,6 +44,8 @@ class LeakyReLU(Module):
 
 class ELU(Module):
     """x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2016)."""
+
+    joins_batches = True
 
     def __init__(self, alpha: float = 1.0) -> None:
         if not math.isfinite(alpha):
@@ -59,6 +65,8 @@ class GELU(Module):
     approximate="tanh" takes x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 instead.
     """
 
+    joins_batches = True
+
     def __init__(self, approximate: str = "none") -> None:
         if approximate not in ("none", "tanh"):
             raise ConfigError(f'GELU: approximate must be "none" or "tanh", got {approximate!r}')
@@ -74,12 +82,16 @@ class GELU(Module):
 class SiLU(Module):
     """x sigmoid(x) (Hendrycks and Gimpel 2016; Ramachandran et al. 2017)."""
 
+    joins_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         return pg.ops.silu(x)
 
 
 class Tanh(Module):
     """tanh(x)."""
+
+    joins_batches = True
 
     def forward(self, x: Tensor) -> Tensor:
         return pg.ops.tanh(x)
@@ -88,12 +100,16 @@ class Tanh(Module):
 class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
+    joins_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         return pg.ops.sigmoid(x)
 
 
 class Softplus(Module):
     """log(1 + exp(x))."""
+
+    joins_batches = True
 
     def forward(self, x: Tensor) -> Tensor:
         return pg.ops.softplus(x)

@@ -7,7 +7,7 @@ import numpy as np
 import pygan as pg
 from pygan._core import Tensor
 from pygan.errors import ConfigError, ShapeError
-from pygan.nn import init, pending
+from pygan.nn import batches, init, pending
 from pygan.nn.activations import LeakyReLU, ReLU
 from pygan.nn.checks import whole
 from pygan.nn.module import Buffer, Module, Parameter
@@ -21,6 +21,8 @@ class BatchNorm(Module):
     Training: ``y = (x - mean) / sqrt(var + eps) * weight + bias`` with the batch's mean and biased
     variance, and ``running = (1 - momentum) running + momentum statistic``, the variance unbiased
     there (n / (n - 1)). Evaluation: the same formula with the running statistics.
+
+    Several batches in one pass (`pygan.nn.batches`) have statistics of their own each.
 
     Running statistics are written through `pygan.nn.pending`: at the end of a forward, or, inside a
     transaction, when it commits.
@@ -39,6 +41,8 @@ class BatchNorm(Module):
 
     Source: Ioffe and Szegedy 2015, "Batch normalization", algorithm 1.
     """
+
+    joins_batches = True
 
     def __init__(
         self, features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
@@ -82,17 +86,24 @@ class BatchNorm(Module):
         return self._batch(x, slope)
 
     def _batch(self, x: Tensor, slope: float | None) -> Tensor:
-        count = x.size // self.features
+        parts = batches.parts()
+        count = x.size // self.features // parts
         if count < 2:
             raise ShapeError(
                 f"{self.label()}: training needs at least 2 values per feature, got {x.shape}; "
                 "use a larger batch or eval()"
             )
         if slope is None:
-            y, mean, var = pg.ops.batch_norm(x, self.weight, self.bias, self.eps)
+            y, mean, var = pg.ops.batch_norm(x, self.weight, self.bias, self.eps, parts)
         else:
-            y, mean, var = pg.ops.batch_norm_leaky_relu(x, self.weight, self.bias, slope, self.eps)
-        self._track(mean, var, count)
+            y, mean, var = pg.ops.batch_norm_leaky_relu(
+                x, self.weight, self.bias, slope, self.eps, parts
+            )
+        if parts == 1:
+            self._track(mean, var, count)
+        else:
+            for i in range(parts):  # as that many forwards would
+                self._track(mean[i], var[i], count)
         return y
 
     def _track(self, mean: Tensor, var: Tensor, count: int) -> None:

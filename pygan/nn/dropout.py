@@ -35,6 +35,8 @@ class Dropout(Module):
     Source: Srivastava et al. 2014, "Dropout"; scaled in training instead of evaluation.
     """
 
+    joins_batches = True
+
     def __init__(self, p: float = 0.5) -> None:
         if isinstance(p, bool) or not isinstance(p, int | float) or not 0.0 <= p < 1.0:
             raise ConfigError(f"Dropout: p must be in [0, 1), got {p!r}")

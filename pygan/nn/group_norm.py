@@ -56,6 +56,8 @@ class GroupNorm(_SampleNorm):
     Source: Wu and He 2018, "Group normalization".
     """
 
+    joins_batches = True
+
     def __init__(self, groups: int, features: int, eps: float = 1e-5, affine: bool = True) -> None:
         self.groups = whole("GroupNorm", "groups", groups)
         self.features = whole("GroupNorm", "features", features)
@@ -90,6 +92,8 @@ class InstanceNorm(_SampleNorm):
     Source: Ulyanov, Vedaldi and Lempitsky 2016, "Instance normalization".
     """
 
+    joins_batches = True
+
     def __init__(self, features: int, eps: float = 1e-5, affine: bool = False) -> None:
         self.features = whole("InstanceNorm", "features", features)
         super().__init__((features,), eps, affine)
@@ -122,6 +126,8 @@ class LayerNorm(_SampleNorm):
 
     Source: Ba, Kiros and Hinton 2016, "Layer normalization".
     """
+
+    joins_batches = True
 
     def __init__(self, shape: int | Sequence[int], eps: float = 1e-5, affine: bool = True) -> None:
         extents = (shape,) if isinstance(shape, int) else tuple(shape)

@@ -67,6 +67,8 @@ class AvgPool2d(_Pool):
         ConfigError: a bad argument. ShapeError: not images, or no window fits.
     """
 
+    joins_batches = True
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],
@@ -101,6 +103,8 @@ class MaxPool2d(_Pool):
         ConfigError: a bad argument. ShapeError: not images, or no window fits.
     """
 
+    joins_batches = True
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],
@@ -122,6 +126,8 @@ class MaxPool2d(_Pool):
 class GlobalAvgPool2d(Module):
     """The mean over the positions of each image: ``(N, H, W, C) -> (N, C)`` (Lin et al. 2013)."""
 
+    joins_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4:
             raise ShapeError(f"GlobalAvgPool2d(): expected (N, H, W, C), got {x.shape}")
@@ -141,6 +147,8 @@ class Upsample(Module):
     Raises:
         ConfigError: a bad argument. ShapeError: not images, or nothing would be left.
     """
+
+    joins_batches = True
 
     MODES = ("nearest", "nearest-exact", "bilinear", "bicubic")
 
@@ -186,6 +194,8 @@ class PixelShuffle(Module):
     Source: Shi et al. 2016, arXiv:1609.05158.
     """
 
+    joins_batches = True
+
     def __init__(self, r: int) -> None:
         self.r = whole("PixelShuffle", "r", r)
 
@@ -217,6 +227,8 @@ class _Pad2d(Module):
 class ZeroPad2d(_Pad2d):
     """A border of zeros: ``(N, H, W, C) -> (N, H + 2 ph, W + 2 pw, C)``."""
 
+    joins_batches = True
+
 
 class ReflectionPad2d(_Pad2d):
     """A border that mirrors the image, its edge not repeated; narrower than the image.
@@ -224,10 +236,14 @@ class ReflectionPad2d(_Pad2d):
     ``(N, H, W, C) -> (N, H + 2 ph, W + 2 pw, C)``; ShapeError where ph >= H or pw >= W.
     """
 
+    joins_batches = True
+
     mode = "reflect"
 
 
 class ReplicationPad2d(_Pad2d):
     """A border that repeats the edge: ``(N, H, W, C) -> (N, H + 2 ph, W + 2 pw, C)``."""
+
+    joins_batches = True
 
     mode = "replicate"

@@ -28,6 +28,8 @@ class Linear(Module):
         ConfigError: a bad argument. ShapeError: another shape of x.
     """
 
+    joins_batches = True
+
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features = whole("Linear", "in_features", in_features)
         self.out_features = whole("Linear", "out_features", out_features)
@@ -146,6 +148,8 @@ class Conv2d(_Conv):
         ConfigError: a bad argument. ShapeError: another shape of x, or no output position.
     """
 
+    joins_batches = True
+
     def __init__(
         self,
         in_channels: int,
@@ -195,6 +199,8 @@ class ConvTranspose2d(_Conv):
         ConfigError: a bad argument. ShapeError: another shape of x, or no output position.
     """
 
+    joins_batches = True
+
     def __init__(
         self,
         in_channels: int,
@@ -242,6 +248,8 @@ class ConvTranspose2d(_Conv):
 class Flatten(Module):
     """``(N, ...) -> (N, everything)``, keeping the order (H, W, C)."""
 
+    joins_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 1:
             raise ShapeError(f"Flatten(): expected (N, ...), got {x.shape}")
@@ -250,6 +258,8 @@ class Flatten(Module):
 
 class GlobalAvgPool(Module):
     """The mean over all positions: ``(N, H, W, C) -> (N, C)`` (Lin et al. 2014)."""
+
+    joins_batches = True
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4:
@@ -266,6 +276,8 @@ class Reshape(Module):
     Raises:
         ConfigError: a bad shape. ShapeError: samples of another size.
     """
+
+    joins_batches = True
 
     def __init__(self, shape: Sequence[int]) -> None:
         if not isinstance(shape, (tuple, list)):

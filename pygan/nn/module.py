@@ -91,6 +91,8 @@ class Module:
     training: bool = True
     # Whether forward takes (x, ref) and returns both (see pygan.nn.virtual_batch_norm).
     takes_reference: bool = False
+    # Whether several batches may go through forward as one (see pygan.nn.batches); not inherited.
+    joins_batches: bool = False
 
     def forward(self, *inputs: Any) -> Any:
         """What the module computes."""
@@ -296,6 +298,8 @@ class Sequential(Module):
 
     Indexing gives a layer, slicing a `Sequential` of the same layers; iteration and `len` work.
     """
+
+    joins_batches = True
 
     def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):

@@ -48,6 +48,8 @@ class SpectralNorm(Module):
     algorithm 1.
     """
 
+    joins_batches = True
+
     def __init__(self, layer: Module) -> None:
         if not isinstance(layer, (Linear, Conv2d, ConvTranspose2d)):
             raise ConfigError(

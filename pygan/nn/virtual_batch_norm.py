@@ -86,6 +86,8 @@ class VirtualBatchNorm(_ByReference):
     Source: Salimans et al. 2016, "Improved techniques for training GANs", section 3.4.
     """
 
+    joins_batches = True
+
     def forward(self, x: Tensor, ref: Tensor | None = None) -> tuple[Tensor, Tensor]:
         ref = self._check(x, ref)
         return pg.ops.virtual_batch_norm(x, ref, self.weight, self.bias, self.eps)
@@ -97,6 +99,8 @@ class ReferenceBatchNorm(_ByReference):
     As `VirtualBatchNorm`, but the example itself does not count. Cheaper; it overfits the reference
     batch more (Salimans et al. 2016, section 3.4).
     """
+
+    joins_batches = True
 
     def forward(self, x: Tensor, ref: Tensor | None = None) -> tuple[Tensor, Tensor]:
         ref = self._check(x, ref)
@@ -111,6 +115,8 @@ class ReferenceSequential(Sequential):
     discriminator's from training images. The batch is a buffer: it is saved, moved and copied with
     the network.
     """
+
+    joins_batches = True
 
     #: The reference batch (n, ...), and how many of its examples have been set: 0 or n.
     reference: Buffer | None = None

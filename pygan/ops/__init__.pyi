@@ -197,10 +197,20 @@ def upsample(
 def pixel_shuffle(x: Tensor, r: int) -> Tensor: ...
 def pixel_unshuffle(x: Tensor, r: int) -> Tensor: ...
 def batch_norm(
-    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    parts: int = 1,
 ) -> tuple[Tensor, Tensor, Tensor]: ...
 def batch_norm_grad(
-    x: Tensor, weight: Tensor | None, dy: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
+    x: Tensor,
+    weight: Tensor | None,
+    dy: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    eps: float = 1e-5,
+    parts: int = 1,
 ) -> list[Tensor]: ...
 def batch_norm_leaky_relu(
     x: Tensor,
@@ -208,6 +218,7 @@ def batch_norm_leaky_relu(
     bias: Tensor | None = None,
     negative_slope: float = 0.01,
     eps: float = 1e-5,
+    parts: int = 1,
 ) -> tuple[Tensor, Tensor, Tensor]: ...
 def batch_norm_leaky_relu_grad(
     x: Tensor,
@@ -218,6 +229,7 @@ def batch_norm_leaky_relu_grad(
     var: Tensor,
     negative_slope: float = 0.01,
     eps: float = 1e-5,
+    parts: int = 1,
 ) -> list[Tensor]: ...
 def batch_norm_eval(
     x: Tensor,

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN002, ANN003, ANN201, ANN202
 # Arguments are arrays; annotations would hide the formulas.
 """Batch normalisation over all axes but the last (Ioffe and Szegedy, 2015).
 
@@ -8,9 +8,14 @@ m(.) is the mean over those axes, one number a channel. With the deviation's inv
     ``dx = r P dh,  P dh = dh - m(dh) - h m(h dh)``
 
 P takes away what normalising makes invisible: a common shift and a common stretch.
+
+``parts=k``: x is k batches of one size, one after the other along the first axis, each with mean
+and var of its own; weight and bias are shared, so their gradients add up.
 """
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 
@@ -25,6 +30,28 @@ __all__ = [
 ]
 
 
+def _by_parts(f):
+    """f of each part alone: what has x's rank is cut and joined again, (C,) gradients are added."""
+
+    @functools.wraps(f)
+    def joined(*args, parts=1, **named):
+        if parts == 1:
+            return f(*args, **named)
+        rank = max(np.ndim(a) for arg in args for a in (arg if isinstance(arg, tuple) else (arg,)))
+
+        def cut(a, p):
+            if isinstance(a, tuple):
+                return tuple(cut(one, p) for one in a)
+            return np.split(a, parts)[p] if np.ndim(a) == rank else a
+
+        found = [f(*(cut(a, p) for a in args), **named) for p in range(parts)]
+        return tuple(
+            np.concatenate(r) if r[0].ndim == rank else sum(r) for r in zip(*found, strict=True)
+        )
+
+    return joined
+
+
 def _over(x):
     return tuple(range(x.ndim - 1))
 
@@ -37,11 +64,16 @@ def _sum(x):
     return x.sum(axis=_over(x))
 
 
-def batch_norm(x, weight, bias, eps=1e-5):
+def batch_norm(x, weight, bias, eps=1e-5, parts=1):
     """``y = weight h + bias`` -> (y, mean, var)
 
-    x (..., C); weight, bias, mean, var (C,). var is biased; mean and var carry no gradient.
+    x (..., C); weight, bias, mean, var (C,), or mean and var (parts, C). var is biased; mean and
+    var carry no gradient.
     """
+    if parts > 1:
+        found = [batch_norm(part, weight, bias, eps) for part in np.split(x, parts)]
+        y, mean, var = zip(*found, strict=True)
+        return np.concatenate(y), np.stack(mean), np.stack(var)
     mean, _, h, var = _normalise(x, eps)
     return weight * h + bias, mean, var
 
@@ -58,12 +90,14 @@ def _project(g, h):
     return g - _mean(g) - h * _mean(h * g)
 
 
+@_by_parts
 def batch_norm_vjp(dy, x, weight, bias, eps=1e-5):
     """``dx = r P(weight dy)``, ``dweight = sum h dy``, ``dbias = sum dy``"""
     _, r, h, _ = _normalise(x, eps)
     return r * _project(weight * dy, h), _sum(h * dy), _sum(dy)
 
 
+@_by_parts
 def batch_norm_vjp2(ddx, dy, x, weight, bias, eps=1e-5):
     """``L = q + <dy, ddw h + ddb>`` with ``q = r <g, P ddx>``, ``g = weight dy``
 
@@ -78,17 +112,20 @@ def batch_norm_vjp2(ddx, dy, x, weight, bias, eps=1e-5):
     return weight * back + ddw * h + ddb, dx, _sum(dy * back), np.zeros_like(bias)
 
 
+@_by_parts
 def batch_norm_grad(x, weight, dy, eps=1e-5):
     """``(dx, dweight, dbias)``: batch_norm's first order as an operation of its own"""
     return batch_norm_vjp(dy, x, weight, weight, eps)
 
 
+@_by_parts
 def batch_norm_grad_vjp(dout, x, weight, dy, eps=1e-5):
     """``dout``: cotangents of (dx, dweight, dbias). Its vjp is batch_norm's second order."""
     ddy, dx, dweight, _ = batch_norm_vjp2(dout, dy, x, weight, weight, eps)
     return dx, dweight, ddy
 
 
+@_by_parts
 def batch_norm_grad_vjp2(ddx, dout, x, weight, dy, eps=1e-5):
     """batch_norm's third order, along the direction ``ddx = (c_x, c_weight, c_dy)``
 
@@ -103,18 +140,20 @@ def batch_norm_grad_vjp2(ddx, dout, x, weight, dy, eps=1e-5):
     return tuple(g.imag / h for g in (*first, dx, dweight, ddy))
 
 
-def batch_norm_leaky_relu(x, weight, bias, negative_slope=0.01, eps=1e-5):
+def batch_norm_leaky_relu(x, weight, bias, negative_slope=0.01, eps=1e-5, parts=1):
     """``y = leaky_relu(weight h + bias)`` -> (y, mean, var)"""
-    y, mean, var = batch_norm(x, weight, bias, eps)
+    y, mean, var = batch_norm(x, weight, bias, eps, parts)
     return leaky_relu(y, negative_slope), mean, var
 
 
+@_by_parts
 def batch_norm_leaky_relu_vjp(dy, x, weight, bias, negative_slope=0.01, eps=1e-5):
     """batch_norm's, of ``g = dy where weight h + bias > 0, else slope dy``"""
     y = batch_norm(x, weight, bias, eps)[0]
     return batch_norm_vjp(leaky_relu_grad(dy, y, negative_slope), x, weight, bias, eps)
 
 
+@_by_parts
 def batch_norm_leaky_relu_vjp2(ddx, dy, x, weight, bias, negative_slope=0.01, eps=1e-5):
     """batch_norm's, and ``ddy`` is g's cotangent under the same mask, which is constant"""
     y = batch_norm(x, weight, bias, eps)[0]
@@ -122,11 +161,13 @@ def batch_norm_leaky_relu_vjp2(ddx, dy, x, weight, bias, negative_slope=0.01, ep
     return leaky_relu_grad(dg, y, negative_slope), *rest
 
 
+@_by_parts
 def batch_norm_leaky_relu_grad(x, weight, bias, dy, negative_slope=0.01, eps=1e-5):
     """``(dx, dweight, dbias)``: batch_norm_leaky_relu's first order as an operation of its own"""
     return batch_norm_leaky_relu_vjp(dy, x, weight, bias, negative_slope, eps)
 
 
+@_by_parts
 def batch_norm_leaky_relu_grad_vjp(dout, x, weight, bias, dy, negative_slope=0.01, eps=1e-5):
     """``dout``: cotangents of (dx, dweight, dbias)"""
     args = dout, dy, x, weight, bias, negative_slope, eps
@@ -134,6 +175,7 @@ def batch_norm_leaky_relu_grad_vjp(dout, x, weight, bias, dy, negative_slope=0.0
     return dx, dweight, dbias, ddy
 
 
+@_by_parts
 def batch_norm_leaky_relu_grad_vjp2(ddx, dout, x, weight, bias, dy, negative_slope=0.01, eps=1e-5):
     """batch_norm_grad's, with the mask before and behind it; bias acts through the mask only"""
     y = batch_norm(x, weight, bias, eps)[0]

@@ -23,7 +23,7 @@ import pygan as pg
 from pygan import Tensor, _core
 from pygan.errors import NonFiniteError
 from pygan.games import Game, Penalty
-from pygan.nn import Module, pending
+from pygan.nn import Module, batches, pending
 from pygan.optim import Optimizer, clip_
 from pygan.recording import Recorder
 
@@ -50,6 +50,8 @@ def d_loss(
 
     ``penalties``: those of the game that are due in this update, each with its draws. One that is
     taken at the real samples or the fakes themselves shares D's pass over them with the loss.
+    Otherwise real samples and fakes go through D as one batch, where its layers allow it
+    (`pygan.nn.batches`); batch normalisation keeps their statistics apart.
     """
     # The fakes are constants here, and this update is D's alone: what the forward would write into
     # G's running statistics is dropped.
@@ -64,7 +66,14 @@ def d_loss(
                 return out
         return D(samples)
 
-    loss = game.d_loss(output(real, "real"), output(fake, "fake"))
+    shared = any(penalty.shares for penalty, _ in penalties)
+    if not shared and real.shape == fake.shape and batches.joins_batches(D):
+        with batches.in_parts(2):
+            both = D(pg.ops.concat([real, fake]))
+        d_real, d_fake = pg.ops.split(both, 2)
+    else:
+        d_real, d_fake = output(real, "real"), output(fake, "fake")
+    loss = game.d_loss(d_real, d_fake)
     for i, (penalty, draws) in enumerate(penalties):
         if i not in terms:
             terms[i] = penalty(D, real, fake, report=partial(report, penalty), **draws)

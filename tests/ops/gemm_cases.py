@@ -46,32 +46,37 @@ def draw_weight_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example(values(draw, (g.x, g.y), dtype), {**g.settings, "kernel_size": g.w[:2]})
 
 
-def draw_batch(draw: st.DrawFn, dtype: str, limit: int, rows: tuple[int, ...] = (3, 4, 5)) -> tuple:
-    """x (..., C) of at least three rows, and numbers for what else is (C,).
+def draw_batch(
+    draw: st.DrawFn, dtype: str, limit: int, rows: tuple[int, ...] = (3, 4, 5), parts: int = 1
+) -> tuple:
+    """x (..., C) of at least three rows a part, and numbers for what else is (C,).
 
     Two rows become -1 and 1 whatever x is: the derivative is a difference of equal numbers, and
     its relative error says nothing (test_batch_norm.py bounds it by what cancels).
     """
     shape = draw(shapes(min_rank=1, max_rank=3, limit=limit // 4))
-    shape = (draw(st.sampled_from(rows)), *shape)
+    shape = (parts * draw(st.sampled_from(rows)), *shape)
     offset = draw(st.sampled_from((0.0, 0.0, 3.0, -10.0)))
     (x,) = values(draw, (shape,), dtype, offset - 2, offset + 2)
     return x, np.random.default_rng(draw(seeds))
 
 
 epsilons = st.sampled_from((1e-5, 1e-3, 0.1))
+numbers_of_parts = st.sampled_from((1, 1, 2, 3))
 
 
 def draw_batch_norm(draw: st.DrawFn, dtype: str, limit: int) -> Example:
-    x, rng = draw_batch(draw, dtype, limit)
+    parts = draw(numbers_of_parts)
+    x, rng = draw_batch(draw, dtype, limit, parts=parts)
     affine = (fill(rng, x.shape[-1:], dtype) for _ in range(2))
-    return Example((x, *affine), {"eps": draw(epsilons)})
+    return Example((x, *affine), {"eps": draw(epsilons), "parts": parts})
 
 
 def draw_batch_norm_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
-    x, rng = draw_batch(draw, dtype, limit)
+    parts = draw(numbers_of_parts)
+    x, rng = draw_batch(draw, dtype, limit, parts=parts)
     inputs = x, fill(rng, x.shape[-1:], dtype), fill(rng, x.shape, dtype)
-    return Example(inputs, {"eps": draw(epsilons)})
+    return Example(inputs, {"eps": draw(epsilons), "parts": parts})
 
 
 def draw_batch_norm_eval(draw: st.DrawFn, dtype: str, limit: int) -> Example:
@@ -88,16 +93,18 @@ def draw_activated(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     rows the mask leaves two or one, and what was said of two rows holds: terms of 1 cancel to a few
     percent, and one rounding of a term is more than the result's bound.
     """
-    x, rng = draw_batch(draw, dtype, limit, rows=(6, 7, 9))
+    parts = draw(numbers_of_parts)
+    x, rng = draw_batch(draw, dtype, limit, rows=(6, 7, 9), parts=parts)
     eps, weight = draw(epsilons), fill(rng, x.shape[-1:], dtype)
-    wide = x.astype(np.float64).reshape(-1, x.shape[-1])
-    h = (wide - wide.mean(0)) / np.sqrt(wide.var(0) + eps) * weight
-    h.sort(axis=0)
+    wide = x.astype(np.float64).reshape(parts, -1, x.shape[-1])
+    centred = wide - wide.mean(1, keepdims=True)
+    h = centred / np.sqrt(wide.var(1, keepdims=True) + eps) * weight
+    h = np.sort(h.reshape(-1, x.shape[-1]), axis=0)
     widest = np.diff(h, axis=0).argmax(0), np.arange(len(weight))
     bias = -(h[widest] + np.diff(h, axis=0)[widest] / 2)
     slope = draw(st.sampled_from((0.0, 0.2, 1.0, 1.5)))
     inputs = x, weight, bias.astype(dtype)
-    return Example(inputs, {"negative_slope": slope, "eps": eps})
+    return Example(inputs, {"negative_slope": slope, "eps": eps, "parts": parts})
 
 
 def draw_activated_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
@@ -106,25 +113,25 @@ def draw_activated_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example((*example.inputs, dy), example.hyper)
 
 
-def batch_norm_leaky_relu_grad(x, weight, bias, dy, negative_slope, eps):
+def batch_norm_leaky_relu_grad(x, weight, bias, dy, negative_slope, eps, parts=1):
     import pygan as pg
 
     with pg.enable_grad():
         inputs = [
             t if t.requires_grad else t.detach().requires_grad_(True) for t in (x, weight, bias)
         ]
-        y = pg.ops.batch_norm_leaky_relu(*inputs, negative_slope, eps)[0]
+        y = pg.ops.batch_norm_leaky_relu(*inputs, negative_slope, eps, parts)[0]
         return pg.grad(y, inputs, [dy], create_graph=True)
 
 
-def batch_norm_grad(x, weight, dy, eps):
+def batch_norm_grad(x, weight, dy, eps, parts=1):
     """The fused backward pass has no function of its own: it is what grad of batch_norm runs."""
     import pygan as pg
 
     with pg.enable_grad():
         x, weight = (t if t.requires_grad else t.detach().requires_grad_(True) for t in (x, weight))
         bias = pg.zeros(weight.shape, weight.dtype, weight.device).requires_grad_(True)
-        y = pg.ops.batch_norm(x, weight, bias, eps)[0]
+        y = pg.ops.batch_norm(x, weight, bias, eps, parts)[0]
         return pg.grad(y, [x, weight, bias], [dy], create_graph=True)
 
 

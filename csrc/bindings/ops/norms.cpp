@@ -12,56 +12,59 @@ void bind_norms(py::module_& m) {
   m.def(
       "batch_norm",
       [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,
-         double eps) {
+         double eps, int64_t parts) {
         const Tensor w = optional(weight), b = optional(bias);
-        const ops::BatchNormOut o = released([&] { return ops::batch_norm(x, w, b, eps); });
+        const ops::BatchNormOut o = released([&] { return ops::batch_norm(x, w, b, eps, parts); });
         return py::make_tuple(o.y, o.mean, o.var);
       },
       py::arg("x"), py::arg("weight") = py::none(), py::arg("bias") = py::none(),
-      py::arg("eps") = 1e-5,
+      py::arg("eps") = 1e-5, py::arg("parts") = 1,
       R"(Batch normalisation with the batch's own statistics (Ioffe and Szegedy 2015), over all axes but the last.
 
 y = (x - mean) / sqrt(var + eps) weight + bias;  x (..., C), weight, bias (C,) or None -> (y, mean, var), var biased.
-mean and var carry no gradient of their own; y's goes through both.)");
+mean and var carry no gradient of their own; y's goes through both.
+parts > 1: x is so many batches of one size, one after the other, each with its own statistics; mean and var (parts, C).)");
   m.def(
       "batch_norm_grad",
       [](const Tensor& x, const std::optional<Tensor>& weight, const Tensor& dy, const Tensor& mean,
-         const Tensor& var, double eps) {
+         const Tensor& var, double eps, int64_t parts) {
         const Tensor w = optional(weight);
-        return released([&] { return ops::batch_norm_grad(x, w, dy, mean, var, eps); });
+        return released([&] { return ops::batch_norm_grad(x, w, dy, mean, var, eps, parts); });
       },
       py::arg("x"), py::arg("weight"), py::arg("dy"), py::arg("mean"), py::arg("var"),
-      py::arg("eps") = 1e-5,
+      py::arg("eps") = 1e-5, py::arg("parts") = 1,
       "(dx, dweight, dbias) of batch_norm, fused. mean and var: what batch_norm returned for this "
-      "x.");
+      "x. parts > 1: dweight and dbias are (parts, C).");
   m.def(
       "batch_norm_leaky_relu",
       [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,
-         double negative_slope, double eps) {
+         double negative_slope, double eps, int64_t parts) {
         const Tensor w = optional(weight), b = optional(bias);
-        const ops::BatchNormOut o =
-            released([&] { return ops::batch_norm_leaky_relu(x, w, b, negative_slope, eps); });
+        const ops::BatchNormOut o = released(
+            [&] { return ops::batch_norm_leaky_relu(x, w, b, negative_slope, eps, parts); });
         return py::make_tuple(o.y, o.mean, o.var);
       },
       py::arg("x"), py::arg("weight") = py::none(), py::arg("bias") = py::none(),
-      py::arg("negative_slope") = 0.01, py::arg("eps") = 1e-5,
+      py::arg("negative_slope") = 0.01, py::arg("eps") = 1e-5, py::arg("parts") = 1,
       R"(leaky_relu of batch_norm's y, in its passes over memory -> (y, mean, var). negative_slope >= 0; 0 is relu.
 
-The same bits as both one after the other; the backward pass keeps x, not what is between them.)");
+The same bits as both one after the other; the backward pass keeps x, not what is between them.
+parts: as for batch_norm.)");
   m.def(
       "batch_norm_leaky_relu_grad",
       [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,
-         const Tensor& dy, const Tensor& mean, const Tensor& var, double negative_slope,
-         double eps) {
+         const Tensor& dy, const Tensor& mean, const Tensor& var, double negative_slope, double eps,
+         int64_t parts) {
         const Tensor w = optional(weight), b = optional(bias);
         return released([&] {
-          return ops::batch_norm_leaky_relu_grad(x, w, b, dy, mean, var, negative_slope, eps);
+          return ops::batch_norm_leaky_relu_grad(x, w, b, dy, mean, var, negative_slope, eps,
+                                                 parts);
         });
       },
       py::arg("x"), py::arg("weight"), py::arg("bias"), py::arg("dy"), py::arg("mean"),
-      py::arg("var"), py::arg("negative_slope") = 0.01, py::arg("eps") = 1e-5,
+      py::arg("var"), py::arg("negative_slope") = 0.01, py::arg("eps") = 1e-5, py::arg("parts") = 1,
       "(dx, dweight, dbias) of batch_norm_leaky_relu, fused. mean and var: what it returned for "
-      "this x.");
+      "this x. parts > 1: dweight and dbias are (parts, C).");
   m.def(
       "batch_norm_eval",
       [](const Tensor& x, const std::optional<Tensor>& weight, const std::optional<Tensor>& bias,

@@ -22,7 +22,11 @@
 // for dy, computes that sign again from x, mean and var, by the forward's own operations: to the
 // bit. Passes over memory, of x's size: forward x; x, y. Backward x, dy; x, dy, dx.
 //
-// Errors: ShapeError where weight, bias, mean or var is not (C,) or M is 0; DTypeError for mixed or
+// parts > 1: x is so many batches of one size, one after the other along its leading axis (a
+// discriminator's real and fake samples), and each is normalised by its own statistics: the bits are
+// those of a call a part. mean, var, and dweight, dbias of the backward pass, are (parts, C) then.
+//
+// Errors: ShapeError where weight, bias, mean or var is not (C,), M is 0, or parts do not divide the batch; DTypeError for mixed or
 // non-float dtypes; ConfigError for a slope that is negative or not finite.
 #pragma once
 
