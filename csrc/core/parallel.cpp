@@ -75,6 +75,10 @@ int default_threads() {
 // The caller writes the job, opens it, takes items like any worker, closes it when none are left
 // and waits for the count of workers inside to reach 0. A worker that wakes late finds the job
 // closed and costs nothing; one that is inside keeps the job alive.
+//
+// Each thread has a share of the items, always the same one of a job of the same size, and takes from
+// the others' shares when its own is done. So what a thread wrote in one job it mostly reads in the
+// next: two cores may share no cache, and between them data travel slowly.
 class Pool {
  public:
   // False if the pool is busy or stopped: the caller then runs the body itself.
@@ -86,12 +90,17 @@ class Pool {
 
     body_ = &body;
     n_ = n;
+    const int64_t shares = static_cast<int64_t>(shares_.size());
     // Several items a claim where there are very many; a claim is never a unit of rounding.
-    step_ = std::max<int64_t>(1, n / (16 * static_cast<int64_t>(threads)));
-    next_.store(0, std::memory_order_relaxed);
+    step_ = std::max<int64_t>(1, n / (16 * shares));
+    for (int64_t i = 0; i < shares; ++i) {
+      Share& share = shares_[static_cast<size_t>(i)];
+      share.next.store(n * i / shares, std::memory_order_relaxed);
+      share.end = n * (i + 1) / shares;
+    }
     error_ = nullptr;
     open_job();
-    take_items();
+    take_items(0);
     uint32_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel);
     for (int spin = 0; (state & kInside) != 0; ++spin) {
       if (spin < kSpins) {
@@ -112,6 +121,11 @@ class Pool {
   }
 
  private:
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
   static constexpr uint32_t kInside = 0x7ff;
   static constexpr uint32_t kOpen = 0x800;
   static constexpr uint32_t kEpoch = ~uint32_t{0xfff};
@@ -134,17 +148,23 @@ class Pool {
     unpark_.notify_all();
   }
 
-  void take_items() {
+  // Thread `own`'s share, then what the others have left.
+  void take_items(size_t own) {
     inside_parallel = true;
+    for (size_t i = 0; i < shares_.size(); ++i) take_share(shares_[(own + i) % shares_.size()]);
+    inside_parallel = false;
+  }
+
+  void take_share(Share& share) {
     for (;;) {
-      const int64_t begin = next_.fetch_add(step_, std::memory_order_relaxed);
-      if (begin >= n_) break;
-      const int64_t end = std::min(n_, begin + step_);
+      const int64_t begin = share.next.fetch_add(step_, std::memory_order_relaxed);
+      if (begin >= share.end) return;
+      const int64_t end = std::min(share.end, begin + step_);
       int64_t i = begin;
       try {
         for (; i < end; ++i) (*body_)(i);
       } catch (...) {
-        next_.store(n_, std::memory_order_relaxed);
+        for (Share& other : shares_) other.next.store(n_, std::memory_order_relaxed);
         std::lock_guard<std::mutex> lock(error_mutex_);
         if (!error_ || i < error_index_) {
           error_ = std::current_exception();
@@ -152,16 +172,15 @@ class Pool {
         }
       }
     }
-    inside_parallel = false;
   }
 
-  void work(uint32_t seen) {
+  void work(uint32_t seen, size_t own) {
     while (wait_for_job(seen)) {
       uint32_t state = state_.load(std::memory_order_relaxed);
       while ((state & kOpen) && (state & kEpoch) != seen) {
         if (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) continue;
         seen = state & kEpoch;
-        take_items();
+        take_items(own);
         state_.fetch_sub(1, std::memory_order_acq_rel);
         break;
       }
@@ -195,10 +214,12 @@ class Pool {
     wake_sleepers();
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
+    shares_ = std::vector<Share>(static_cast<size_t>(count) + 1);
     quit_.store(false, std::memory_order_relaxed);
     const uint32_t seen = state_.load(std::memory_order_relaxed) & kEpoch;
     try {
-      for (int i = 0; i < count; ++i) workers_.emplace_back([this, seen] { work(seen); });
+      for (size_t own = 1; own <= static_cast<size_t>(count); ++own)
+        workers_.emplace_back([this, seen, own] { work(seen, own); });
     } catch (const std::system_error&) {
       // The system gives no more threads: those we have, and the caller, do the work.
     }
@@ -208,6 +229,7 @@ class Pool {
   bool stopped_ = false;
   int asked_ = 0;  // workers that were asked for
   std::vector<std::thread> workers_;
+  std::vector<Share> shares_{1};  // the caller's, then a worker's each
 
   FunctionRef<void(int64_t)>* body_ = nullptr;
   int64_t n_ = 0;
@@ -217,7 +239,6 @@ class Pool {
   int64_t error_index_ = 0;
 
   alignas(64) std::atomic<uint32_t> state_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<bool> quit_{false};
   std::atomic<int> sleepers_{0};
   std::mutex park_;

@@ -13,7 +13,7 @@ constexpr int64_t kPackedBytes = int64_t{16} << 20;
 constexpr int64_t kPackedColumns = 8192;
 
 // B is not packed where C has at most this many tiles of rows, or B lies in L1 anyway.
-constexpr int64_t kInPlaceTiles = 4;
+constexpr int64_t kInPlaceTiles = 16;
 constexpr int64_t kInPlaceBytes = int64_t{24} << 10;
 
 // Rows of a thin product that a task takes at least.

@@ -24,6 +24,7 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 thread_local Scratch piece_scratch;  // of every thread that computes
+thread_local Scratch plane_scratch;  // likewise
 
 const WinogradKernels& kernels() { return *PYGAN_DISPATCH(winograd_kernels)(); }
 
@@ -137,6 +138,38 @@ void multiply_tiles(const Conv& c, int64_t m, const Sizes& s, bool transposed, c
   products(s, product, round_up(ceil_div(product.m, 2), kernels().mr));
 }
 
+// Tiles that one thread takes through all steps, so that its planes never leave its own caches: between
+// two cores that share none, data travel slowly. 0: all threads take each step together, where U is so
+// large that it should be read for more tiles at a time, or tiles are too few for the threads. A tile's
+// result is the same either way, to the bit.
+int64_t own_tiles(const Sizes& s, int64_t unit) {
+  constexpr int64_t kMost = 56, kLeast = 24, kLargestU = 4 << 20;
+  const int64_t threads = num_threads();
+  const int64_t rounds = ceil_div(s.tiles, threads * std::max(kMost / unit * unit, unit));
+  const int64_t own = round_up(ceil_div(s.tiles, threads * rounds), unit);
+  const bool large = s.points * s.inputs * s.outputs * int64_t{sizeof(float)} > kLargestU;
+  return large || own < kLeast ? 0 : own;
+}
+
+// f(first tile, tiles, V, M) of each thread's blocks
+template <class F>
+void by_blocks(const Sizes& s, int64_t own, F f) {
+  const auto room = [&](int64_t columns) {
+    return (s.points * ceil_div(columns, kPlaneColumns) * own + kernels().mr) * kPlaneLine;
+  };
+  parallel_for(ceil_div(s.tiles, own), [&](int64_t block) {
+    float* const v = plane_scratch.get<float>(room(s.inputs) + room(s.outputs));
+    const int64_t first = block * own;
+    f(first, std::min(own, s.tiles - first), Planes{v, own, s.inputs},
+      Planes{v + room(s.inputs), own, s.outputs});
+  });
+}
+
+void multiply_own(const Sizes& s, WinogradProduct product, int64_t tiles) {
+  product.m = product.m_count = tiles;
+  for (product.point = 0; product.point < s.points; ++product.point) kernels().multiply(product);
+}
+
 bool fits(const Conv& c) {
   return c.kernel_h == 4 && c.kernel_w == 4 && c.stride_h == 2 && c.stride_w == 2 &&
          c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1 && c.pad_h <= 1 && c.pad_w <= 1 &&
@@ -196,6 +229,20 @@ void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, f
                      const Epilogue<float>& then) {
   const WinogradKernels& kernel = kernels();
   const Sizes s(c, m, 2 * kernel.mr);
+  if (const int64_t own = own_tiles(s, 1); own > 0) {
+    const float* const u =
+        filters(c, m, s, false, w, call_scratch().get<float>(filter_room(s, false)));
+    return by_blocks(s, own, [&](int64_t first, int64_t tiles, Planes v, Planes r) {
+      constexpr int64_t kNear = 4;  // tiles whose pixels are finished while they are near
+      kernel.data({&c, m, s.tiles_h, s.tiles_w, first, 0, tiles}, x, v);
+      multiply_own(s, {.n = s.outputs, .k = s.inputs, .a = v, .b = u, .c = r}, tiles);
+      for (int64_t i = 0; i < tiles; i += kNear) {
+        const WinogradTiles t{&c, m, s.tiles_h, s.tiles_w, first, i, std::min(kNear, tiles - i)};
+        kernel.result(t, r, y);
+        if (then) finish_tiles(then, t, y);
+      }
+    });
+  }
   const Work work(s, filter_room(s, false));
   const Planes v = work.v, r = work.r;
   WinogradProduct product{.n = s.outputs, .k = s.inputs, .a = v, .c = r};
@@ -216,6 +263,23 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
   const WinogradKernels& kernel = kernels();
   Sizes s(c, m, 1);
   s.block = round_up(s.block, s.of_image);  // images are whole: their tiles' sums overlap
+  const auto add_up = [&](int64_t first, int64_t image, Planes v) {
+    kernel.data_adjoint({&c, m, s.tiles_h, s.tiles_w, first, image * s.of_image, s.of_image}, v,
+                        dx);
+    const int64_t pixels = c.in_h * c.in_w;
+    if (then)
+      gemm::kernels<float>().finish(
+          {then, dx + (first / s.of_image + image) * pixels * c.in_c, pixels, c.in_c, c.in_c});
+  };
+  if (const int64_t own = own_tiles(s, s.of_image); own > 0) {
+    const float* const u =
+        filters(c, m, s, true, w, call_scratch().get<float>(filter_room(s, true)));
+    return by_blocks(s, own, [&](int64_t first, int64_t tiles, Planes v, Planes r) {
+      kernel.result_adjoint({&c, m, s.tiles_h, s.tiles_w, first, 0, tiles}, dy, r);
+      multiply_own(s, {.n = s.inputs, .k = s.outputs, .a = r, .b = u, .c = v}, tiles);
+      for (int64_t image = 0; image < tiles / s.of_image; ++image) add_up(first, image, v);
+    });
+  }
   const Work work(s, filter_room(s, true));
   const Planes v = work.v, r = work.r;
   WinogradProduct product{.n = s.inputs, .k = s.outputs, .a = r, .c = v};
@@ -225,14 +289,7 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
     by_tiles(c, m, s, first, product.m,
              [&](const WinogradTiles& t) { kernel.result_adjoint(t, dy, r); });
     multiply_tiles(c, m, s, true, w, product);
-    parallel_for(product.m / s.of_image, [&](int64_t image) {
-      kernel.data_adjoint({&c, m, s.tiles_h, s.tiles_w, first, image * s.of_image, s.of_image}, v,
-                          dx);
-      const int64_t pixels = c.in_h * c.in_w;
-      if (then)
-        gemm::kernels<float>().finish(
-            {then, dx + (first / s.of_image + image) * pixels * c.in_c, pixels, c.in_c, c.in_c});
-    });
+    parallel_for(product.m / s.of_image, [&](int64_t image) { add_up(first, image, v); });
   }
 }
 
