@@ -22,6 +22,9 @@ constexpr int64_t kThinRows = 16;
 // A task below this many multiplications is not worth handing to another thread.
 constexpr int64_t kTaskWork = 1 << 18;
 
+// A product of at most so many, some microseconds, is one task: another thread, asleep, takes longer.
+constexpr int64_t kAloneWork = 1 << 20;
+
 // Enough tasks to keep a large machine busy; C is then cut finer, or k is split.
 constexpr int64_t kWantedTasks = 32;
 constexpr int64_t kFewTasks = 8;
@@ -44,7 +47,7 @@ struct Cut {
 
 template <class T>
 Cut cut(int64_t m, int64_t n, int64_t k, bool gather_across, const Kernels<T>& kernel) {
-  if (m * n * k < 2 * kTaskWork) return {m, n, k, 1, 1, 1};  // one task
+  if (m * n * k <= kAloneWork) return {m, n, k, 1, 1, 1};
   int64_t m_block = gather_across ? kernel.block_rows_across : kernel.block_rows;
   int64_t n_block = round_up(n, kernel.nr);
   const auto blocks = [&] { return ceil_div(m, m_block) * ceil_div(n, n_block); };

@@ -16,8 +16,10 @@ std::atomic<int64_t> wanted_tile{0};
 // Planes of at most so many bytes are at work at once: they live in a shared cache.
 constexpr int64_t kPlaneBytes = int64_t{12} << 20;
 // U is made once, for all blocks of tiles, where it stays in that cache. Where it does not, and all
-// tiles are at work at once, a thread makes and uses a piece of it in its own cache.
+// tiles are at work at once, a thread makes and uses a piece of it in its own cache: worth planes of up
+// to kWholeBytes, since no whole U lies beside them.
 constexpr int64_t kFilterBytes = int64_t{8} << 20;
+constexpr int64_t kWholeBytes = int64_t{24} << 20;
 constexpr int64_t kPieceRows = 128;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -33,7 +35,8 @@ struct Sizes {
   int64_t inputs, outputs;  // channels of V and M
   int64_t block;            // tiles at work at once
 
-  Sizes(const Conv& c, int64_t m, int64_t multiple) {
+  // products: of the two passes that multiply tiles with U, not of the weight gradient
+  Sizes(const Conv& c, int64_t m, int64_t multiple, bool products) {
     points = (m + 1) * (m + 1);
     tiles_h = ceil_div(c.out_h, m);
     tiles_w = ceil_div(c.out_w, m);
@@ -43,15 +46,15 @@ struct Sizes {
     outputs = c.out_c;
     const int64_t slices = ceil_div(inputs, kPlaneColumns) + ceil_div(outputs, kPlaneColumns);
     const int64_t bytes = points * slices * kPlaneLine * int64_t{sizeof(float)};
-    const int64_t blocks = ceil_div(tiles, std::max<int64_t>(kPlaneBytes / bytes, 1));
+    const bool whole = products && large_filters() && tiles * bytes <= kWholeBytes;
+    const int64_t blocks = whole ? 1 : ceil_div(tiles, std::max<int64_t>(kPlaneBytes / bytes, 1));
     block = round_up(ceil_div(tiles, blocks), multiple);
   }
+  int64_t filter_bytes() const { return points * inputs * outputs * int64_t{sizeof(float)}; }
+  bool large_filters() const { return filter_bytes() > kFilterBytes; }
 };
 
-bool in_pieces(const Sizes& s) {
-  return s.tiles <= s.block &&
-         s.points * s.inputs * s.outputs * int64_t{sizeof(float)} > kFilterBytes;
-}
+bool in_pieces(const Sizes& s) { return s.tiles <= s.block && s.large_filters(); }
 
 // What a call works in: V (points, slices of inputs, block), M likewise, U (points, inputs, outputs).
 struct Work {
@@ -147,8 +150,7 @@ int64_t own_tiles(const Sizes& s, int64_t unit) {
   const int64_t threads = num_threads();
   const int64_t rounds = ceil_div(s.tiles, threads * std::max(kMost / unit * unit, unit));
   const int64_t own = round_up(ceil_div(s.tiles, threads * rounds), unit);
-  const bool large = s.points * s.inputs * s.outputs * int64_t{sizeof(float)} > kLargestU;
-  return large || own < kLeast ? 0 : own;
+  return s.filter_bytes() > kLargestU || own < kLeast ? 0 : own;
 }
 
 // f(first tile, tiles, V, M) of each thread's blocks
@@ -186,7 +188,7 @@ double direct_cost(const Conv& c) {
 double winograd_cost(const Conv& c, int64_t m) {
   constexpr double kMoved = 15, kFilter = 15, kFarFilter = 60;  // an element of V or M; of U
   constexpr double kNear = 24 << 20;                            // bytes of U that a cache holds
-  const Sizes s(c, m, 1);
+  const Sizes s(c, m, 1, true);
   const double tiles = static_cast<double>(s.points * s.tiles);
   const double filter = static_cast<double>(s.points * s.inputs * s.outputs);
   const bool far = !in_pieces(s) && filter * sizeof(float) > kNear;
@@ -228,7 +230,7 @@ int64_t winograd_tile(const Conv& c) {
 void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, float* y,
                      const Epilogue<float>& then) {
   const WinogradKernels& kernel = kernels();
-  const Sizes s(c, m, 2 * kernel.mr);
+  const Sizes s(c, m, 2 * kernel.mr, true);
   if (const int64_t own = own_tiles(s, 1); own > 0) {
     const float* const u =
         filters(c, m, s, false, w, call_scratch().get<float>(filter_room(s, false)));
@@ -261,7 +263,7 @@ void winograd_conv2d(const Conv& c, int64_t m, const float* x, const float* w, f
 void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float* w, float* dx,
                          const Epilogue<float>& then) {
   const WinogradKernels& kernel = kernels();
-  Sizes s(c, m, 1);
+  Sizes s(c, m, 1, true);
   s.block = round_up(s.block, s.of_image);  // images are whole: their tiles' sums overlap
   const auto add_up = [&](int64_t first, int64_t image, Planes v) {
     kernel.data_adjoint({&c, m, s.tiles_h, s.tiles_w, first, image * s.of_image, s.of_image}, v,
@@ -295,7 +297,7 @@ void winograd_input_grad(const Conv& c, int64_t m, const float* dy, const float*
 
 void winograd_weight_grad(const Conv& c, int64_t m, const float* x, const float* dy, float* dw) {
   const WinogradKernels& kernel = kernels();
-  const Sizes s(c, m, 1);
+  const Sizes s(c, m, 1, false);
   const Work work(s, in_pieces(s) ? 0 : s.points * s.inputs * s.outputs);
   const Planes v = work.v, r = work.r;
   const auto transform = [&](int64_t first, int64_t rows) {
