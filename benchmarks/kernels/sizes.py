@@ -106,6 +106,8 @@ SIZES: dict[str, Callable[[], Example]] = {
     "astype": one(dtype="int64"),
     "leaky_relu": one(negative_slope=0.2),
     "leaky_relu_grad": two(negative_slope=0.2),
+    "logistic_loss": lambda: Example((normal(4096, 64),), {"target": 1.0}),
+    "logistic_loss_grad": lambda: Example((normal(4096, 64), normal()), {"target": 1.0}),
     "bce_with_logits": lambda: Example((normal(4096, 64), positive(4096, 64) % 1)),
     "clip": one(low=-1.0, high=0.5),
     "clip_grad": two(low=-1.0, high=0.5),

@@ -59,6 +59,9 @@ EXPRESSIONS: dict[str, Callable[..., T]] = {
     "scale": lambda x, a: x * a,
     "shift": lambda x, a: x + a,
     "clip": lambda x, low, high: torch.clamp(x, low, high),
+    "logistic_loss": lambda x, target: F.binary_cross_entropy_with_logits(
+        x, torch.full_like(x, target)),
+    "logistic_loss_grad": lambda x, dy, target: dy / x.numel() * (torch.sigmoid(x) - target),
     "bce_with_logits": lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="none"),
     "equal": torch.eq, "not_equal": torch.ne, "less": torch.lt, "less_equal": torch.le,
     "sum": lambda x, axis: x.sum(axis),

@@ -217,6 +217,10 @@ std::pair<Tensor, Tensor> reference_batch_norm(const Tensor& x, const Tensor& re
 // losses/: softplus(x) - t x, elementwise
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets);
 
+// logistic_loss/: its mean for one constant target, a scalar, and the gradient of that, dy ()
+Tensor logistic_loss(const Tensor& logits, double target);
+Tensor logistic_loss_grad(const Tensor& logits, const Tensor& dy, double target);
+
 // softmax/: along one axis; cross-entropy of logits (N, K) with classes (N) or probabilities (N, K)
 Tensor softmax(const Tensor& x, int axis);
 Tensor log_softmax(const Tensor& x, int axis);

@@ -123,6 +123,8 @@ EXAMPLES: dict[str, Call] = {
     "virtual_batch_norm": call(IMAGES, IMAGES, CHANNELS, CHANNELS),
     "reference_batch_norm": call(IMAGES, IMAGES, CHANNELS, CHANNELS),
     "bce_with_logits": call(MATRIX, MATRIX),
+    "logistic_loss": call(MATRIX, target=1.0),
+    "logistic_loss_grad": call(MATRIX, (), target=1.0),
     "binary_cross_entropy_with_logits": call(MATRIX, MATRIX),
     "softmax_cross_entropy": call(MATRIX, LABELS),
     "softmax_cross_entropy_grad": call(MATRIX, LABELS, (64,)),

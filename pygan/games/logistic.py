@@ -17,8 +17,7 @@ __all__ = ["LogisticGame", "cross_entropy"]
 
 def cross_entropy(logits: Tensor, target: float) -> Tensor:
     """mean(softplus(x) - target x): the cross-entropy of sigmoid(x) against one constant target."""
-    targets = pg.full(logits.shape, target, logits.dtype, device=logits.device)
-    return pg.ops.binary_cross_entropy_with_logits(logits, targets, reduction="mean")
+    return pg.ops.logistic_loss(logits, target)
 
 
 @dataclass(frozen=True, kw_only=True)

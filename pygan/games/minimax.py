@@ -35,4 +35,4 @@ class Minimax(LogisticGame):
     name: ClassVar[str] = "minimax"
 
     def g_loss(self, d_fake: Tensor) -> Tensor:
-        return -pg.ops.softplus(d_fake).mean()
+        return -pg.ops.logistic_loss(d_fake, 0.0)

@@ -15,8 +15,6 @@ and var of its own; weight and bias are shared, so their gradients add up.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from pygan.reference.leaky_relu import leaky_relu, leaky_relu_grad
@@ -33,7 +31,6 @@ __all__ = [
 def _by_parts(f):
     """f of each part alone: what has x's rank is cut and joined again, (C,) gradients are added."""
 
-    @functools.wraps(f)
     def joined(*args, parts=1, **named):
         if parts == 1:
             return f(*args, **named)
@@ -49,6 +46,7 @@ def _by_parts(f):
             np.concatenate(r) if r[0].ndim == rank else sum(r) for r in zip(*found, strict=True)
         )
 
+    joined.__name__, joined.__doc__ = f.__name__, f.__doc__
     return joined
 
 

@@ -61,6 +61,18 @@ def draw_logits(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     return Example((x, np.asarray((t + 20) / 40)))
 
 
+def draw_one_target(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    shape = draw(shapes(limit=limit))
+    (x,) = values(draw, (shape,), dtype, -20, 20)
+    return Example((x,), {"target": draw(st.sampled_from((0.0, 1.0, 0.9, -0.5)))})
+
+
+def draw_one_target_grad(draw: st.DrawFn, dtype: str, limit: int) -> Example:
+    example = draw_one_target(draw, dtype, limit)
+    dy = fill(np.random.default_rng(draw(seeds)), (), dtype)
+    return Example((*example.inputs, dy), example.hyper)
+
+
 def draw_pow(draw: st.DrawFn, dtype: str, limit: int) -> Example:
     """Any exponents of positive bases; integers of any base; 2 and 3 of 0 too."""
     a, b = values(draw, draw(broadcasting_shapes(limit=limit)), dtype)
@@ -153,5 +165,17 @@ CASES = [
     Case("leaky_relu", unary(kinks=(0.0,), negative_slope=slopes), exact=ALL, big=big_unary),
     Case("leaky_relu_grad", draw_grad_pair, exact=ALL),
     Case("relu", off_zero, exact=ALL),
+    Case(
+        "logistic_loss",
+        draw_one_target,
+        flops=lambda e, y: 5.0 * e.inputs[0].size,
+        big=lambda: Example((random((41, 33, 31)),), {"target": 0.9}),
+    ),
+    Case(
+        "logistic_loss_grad",
+        draw_one_target_grad,
+        flops=lambda e, y: 4.0 * y[0].size,
+        big=lambda: Example((random((41, 33, 31)), random(())), {"target": 0.9}),
+    ),
     Case("bce_with_logits", draw_logits, flops=lambda e, y: 5.0 * y[0].size),
 ]

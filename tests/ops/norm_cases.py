@@ -10,14 +10,15 @@ from pygan.testing.strategies import fill, seeds, shapes
 
 epsilons = st.sampled_from((1e-5, 1e-3, 0.1))
 offsets = st.sampled_from((0.0, 0.0, 3.0, -10.0))
-LEAST = 3
+LEAST = 5
 """Values a statistic is over. Two would become -1 and 1 whatever they are: the derivative is a
-difference of equal numbers, and its relative error says nothing."""
+difference of equal numbers, and its relative error says nothing. Of three and four much cancels
+too: test_norms.py bounds the derivatives of so few by what cancels."""
 
 
 def draw_sample(draw: st.DrawFn, limit: int) -> tuple[int, ...]:
     """The shape of one sample: at least LEAST positions, then channels."""
-    return draw(st.sampled_from((LEAST, 5, 7))), *draw(shapes(1, 2, limit // 40 + 1))
+    return draw(st.sampled_from((LEAST, 6, 7))), *draw(shapes(1, 2, limit // 40 + 1))
 
 
 def grouped(draw: st.DrawFn, dtype: str, limit: int, *more: str) -> Example:

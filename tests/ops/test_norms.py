@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import pygan as pg
+from ops.case import Example
+from ops.compare import Orders, engine_orders
 from pygan.testing import check_grads
 
 rng = np.random.default_rng(0)
@@ -180,3 +182,27 @@ def test_groups_wider_than_a_tile(channels: int, groups: int) -> None:
     expected = pg.reference.lookup("group_norm").vjp(dy, x, weight, bias, groups=groups)
     for a, b in zip(pg.grad(y, xs, [pg.tensor(dy)]), expected, strict=True):
         np.testing.assert_allclose(a.numpy(), b, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("positions", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("device", ["cpu", "emu"])
+def test_few_positions(device: str, dtype: str, positions: int) -> None:
+    """Much of the derivatives' terms cancels: bounded by the terms' size, not by what is left."""
+    from cases import CASES
+
+    case = CASES["instance_norm"]
+    for seed in range(20):
+        local = np.random.default_rng(seed)
+        x, dy, ddx = (local.standard_normal((2, positions, 3)).astype(dtype) for _ in range(3))
+        w, b, ddw, ddb = (local.standard_normal(3).astype(dtype) for _ in range(4))
+        example = Example((x, w, b), {"eps": 1e-3})
+        actual = engine_orders(case, example, [dy], [ddx, ddw, ddb], device)
+        orders = Orders(case, example)
+        arguments = ((x, w, b), (dy, x, w, b), (ddx, ddw, ddb, dy, x, w, b))
+        r = 1 / np.sqrt(x.astype(np.float64).var(1) + 1e-3).min()
+        for order, args in enumerate(arguments):
+            truth = orders(order, *(a.astype(np.float64) for a in args))
+            terms = (1 + r) ** order * np.prod([1 + np.abs(a).max() for a in args])
+            for a, t in zip(actual[order], truth, strict=True):
+                assert np.abs(a - t).max() <= 4 * np.finfo(dtype).eps * terms

@@ -37,6 +37,22 @@ void bind_losses(py::module_& m) {
       py::arg("logits"), py::arg("targets"), py::arg("reduction") = "mean",
       "bce_with_logits, reduced by \"mean\" (default), \"sum\" or \"none\".");
   m.def(
+      "logistic_loss",
+      [](const Tensor& x, double target) {
+        return released([&] { return ops::logistic_loss(x, target); });
+      },
+      py::arg("logits"), py::arg("target"),
+      R"(mean(softplus(x) - t x): the cross-entropy of sigmoid(x) against one constant target t, fused both ways.
+
+logits: of any shape, at least one -> a scalar. Gradient: ((1 - t) sigmoid(x) - t sigmoid(-x)) / n.)");
+  m.def(
+      "logistic_loss_grad",
+      [](const Tensor& x, const Tensor& dy, double target) {
+        return released([&] { return ops::logistic_loss_grad(x, dy, target); });
+      },
+      py::arg("logits"), py::arg("dy"), py::arg("target"),
+      "The gradient of logistic_loss in its logits; dy a scalar.");
+  m.def(
       "softmax",
       [](const Tensor& x, int axis) { return released([&] { return ops::softmax(x, axis); }); },
       py::arg("x"), py::arg("axis") = -1,

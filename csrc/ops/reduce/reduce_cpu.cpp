@@ -11,6 +11,7 @@ constexpr int64_t kTile = 512;       // columns summed together
 constexpr int64_t kLeaf = 16;        // rows summed one after another
 constexpr int64_t kLanes = 32;       // columns into which a row is laid out where inner is 1
 constexpr int64_t kNarrow = 64;      // below so many columns several rows are taken as one
+constexpr int64_t kShort = 1024;     // elements of a row that are summed in float64
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -82,14 +83,23 @@ T fold(T* lane) {
   }
 }
 
+// Sum of x (n) in float64, so that what cancels leaves 0: the slopes 1/n and -1/n of a critic's
+// outputs, whose sum Adam would otherwise take for a gradient.
+template <class F, class T>
+T short_sum(const T* x, int64_t n) {
+  double lane[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int64_t k = 0; k < kLanes; ++k) lane[k] += F::of(static_cast<double>(x[i + k]));
+  double sum = n < kLanes ? 0 : fold<kLanes>(lane);
+  for (; i < n; ++i) sum += F::of(static_cast<double>(x[i]));
+  return static_cast<T>(sum);
+}
+
 // Sum of x (n): as rows of kLanes columns, which are then added in pairs.
 template <class F, class T>
 T row_sum(const T* x, int64_t n, Partials<T>& partials) {
-  if (n < kLanes) {
-    T s = n > 0 ? F::of(x[0]) : T(0);
-    for (int64_t i = 1; i < n; ++i) s += F::of(x[i]);
-    return s;
-  }
+  if (n <= kShort) return short_sum<F>(x, n);
   const int64_t rows = n / kLanes, rest = n - rows * kLanes;
   column_sums<F>(x, rows, kLanes, kLanes, partials);
   T* lane = partials.level[0];

@@ -59,16 +59,18 @@ PYGAN_DEVICE T finished(T sum, Finish finish, T divisor) {
   return finish == Finish::sqrt ? vecmath::sqrt(sum) : sum;
 }
 
-// Short rows, one a warp. x (outer, count), y (outer): one piece a row
+// Short rows, one a warp, in float64: what cancels leaves 0 (reduce_cpu.cpp). x (outer, count), y
+// (outer): one piece a row
 template <class F, class T>
 PYGAN_KERNEL void sum_rows(const T* x, T* y, Pass pass, Finish finish, T divisor) {
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   for (int64_t row = global_thread() / kWarpSize; row < pass.outer;
        row += global_threads() / kWarpSize) {
-    T sum = T(0);
-    for (int64_t i = lane; i < pass.count; i += kWarpSize) sum += F::of(x[row * pass.count + i]);
+    double sum = 0;
+    for (int64_t i = lane; i < pass.count; i += kWarpSize)
+      sum += F::of(static_cast<double>(x[row * pass.count + i]));
     sum = warp_sum(sum);
-    if (lane == 0) y[row] = finished(sum, finish, divisor);
+    if (lane == 0) y[row] = finished(static_cast<T>(sum), finish, divisor);
   }
 }
 
