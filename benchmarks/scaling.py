@@ -1,12 +1,12 @@
 """How a step's time grows: with the batch, with the pixels, and what a second thread brings.
 
 batch    the DCGAN-64 step (nf 64) at 16 to 256 images
-pixels   the DCGAN step on images of 16 to 128 pixels a side, batch 32. The first layer's width
-         is such that all of them end at 4x4x512, with twice the features at half the extent:
-         then each further layer costs what the others cost, and work would grow like the number
-         of layers. So features are the same in all layers here, 64: a layer at twice the extent
-         costs four times as much, and the sum grows like the pixels
+pixels   the same layers on images of 32 to 128 pixels a side, batch 64: G begins at an extent of
+         2 to 8 instead of 4, so that work grows exactly like the pixels
 threads  the DCGAN-64 step with one and two threads, against the micro-kernel with one and two
+
+A time is that of training: steps follow one another, and the first after another size or number of
+threads is not counted.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ from pygan.recording import Recorder
 from pygan.train import update
 
 BATCHES = (16, 32, 64, 128, 256)
-EXTENTS = (16, 32, 64, 128)
+EXTENTS = (32, 48, 64, 96, 128)
 SLOPE = (0.9, 1.05)
 THREADS = 0.9  # of the micro-kernel's own gain
+TURN = 0.15  # seconds that a timing lasts at least
 
 Say = Callable[[str], None]
 
@@ -55,25 +56,27 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
     return float(np.polyfit(np.log(xs), np.log(ys), 1)[0])
 
 
-def _plain(extent: int, width: int) -> tuple[Module, Module]:
-    """G and D with the same number of features in every layer."""
-    layers = round(math.log2(extent / 4))
-    g: list[Module] = [Linear(100, 16 * width, bias=False), Reshape((4, 4, width))]
+def _networks(extent: int, width: int = 64) -> tuple[Module, Module]:
+    """The layers of DCGAN-64's G and D, for images of ``extent`` pixels, a multiple of 16."""
+    inner, features = extent // 16, [8 * width, 4 * width, 2 * width, width]
+    flat = inner * inner * features[0]
+    g: list[Module] = [Linear(100, flat, bias=False), Reshape((inner, inner, features[0]))]
     d: list[Module] = []
-    for i in range(layers):
-        last, first = i == layers - 1, i == 0
-        g += [BatchNorm(width), ReLU()]
-        g += [ConvTranspose2d(width, 3 if last else width, 4, stride=2, padding=1, bias=last)]
-        d += [Conv2d(3 if first else width, width, 4, stride=2, padding=1, bias=first)]
-        d += [LeakyReLU(0.2)] if first else [BatchNorm(width), LeakyReLU(0.2)]
-    G, D = Sequential(*g, Tanh()), Sequential(*d, Flatten(), Linear(16 * width, 1))
+    for i, c in enumerate(features):
+        last = i == len(features) - 1
+        out = 3 if last else features[i + 1]
+        g += [BatchNorm(c), ReLU()]
+        g += [ConvTranspose2d(c, out, 4, stride=2, padding=1, bias=last)]
+        d[:0] = [LeakyReLU(0.2)] if last else [BatchNorm(c), LeakyReLU(0.2)]
+        d.insert(0, Conv2d(out, c, 4, stride=2, padding=1, bias=last))
+    G, D = Sequential(*g, Tanh()), Sequential(*d, Flatten(), Linear(flat, 1))
     pg.nn.init.dcgan_(G, seed=0, name="g")
     pg.nn.init.dcgan_(D, seed=0, name="d")
     return G, D
 
 
-def _plain_step(extent: int, batch: int) -> Callable[[], None]:
-    G, D = _plain(extent, 64)
+def _sized_step(extent: int, batch: int = 64) -> Callable[[], None]:
+    G, D = _networks(extent)
     game, steps, latent = NonSaturating(), Recorder(), Stream(0, "bench.scaling")
     opt_d = game.d_optimizer.build(D.named_parameters())
     opt_g = game.g_optimizer.build(G.named_parameters())
@@ -92,6 +95,16 @@ def _dcgan_step(batch: int) -> Callable[[], None]:
     return make(dcgan("dcgan_step", 64, 3, 64, batch), "default").run
 
 
+def _time(run: Callable[[], None]) -> float:
+    """Seconds of a run among others like it."""
+    run()
+    count, start = 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < TURN:
+        run()
+        count += 1
+    return spent / count
+
+
 def _seconds(runs: dict[int, Callable[[], None]], rounds: int, say: Say) -> dict[int, float]:
     """Medians over rounds in which all take turns."""
     for run in runs.values():
@@ -100,9 +113,7 @@ def _seconds(runs: dict[int, Callable[[], None]], rounds: int, say: Say) -> dict
     times: dict[int, list[float]] = {x: [] for x in runs}
     for r in range(rounds):
         for x, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[x].append(time.perf_counter() - start)
+            times[x].append(_time(run))
         say(f"\rround {r + 1} of {rounds} ")
     return {x: median(t) for x, t in times.items()}
 
@@ -131,9 +142,7 @@ def second_thread(rounds: int, say: Say) -> dict[str, Any]:
         for threads in (1, 2):
             pg.set_num_threads(threads)
             rates.append(pg._core.micro_kernel_peak("float32", threads, 0.2))
-            start = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - start)
+            seconds.append(_time(run))
             rates[-1] = (rates[-1] + pg._core.micro_kernel_peak("float32", threads, 0.2)) / 2
         gains.append(seconds[0] / seconds[1])
         peaks.append(rates[1] / rates[0])
@@ -155,7 +164,7 @@ def run(rounds: int, threads: int, say: Say) -> dict[str, Any]:
     say("batch sizes\n")
     batches = _seconds({n: _dcgan_step(n) for n in BATCHES}, rounds, say)
     say("\nextents\n")
-    extents = _seconds({n: _plain_step(n, 32) for n in EXTENTS}, rounds, say)
+    extents = _seconds({n: _sized_step(n) for n in EXTENTS}, rounds, say)
     series = [growth("batch", batches, False), growth("pixels", extents, True)]
     if threads >= 2:
         say("\nthreads\n")
@@ -185,7 +194,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 COLOURS = {"batch": "#1f6fb2", "pixels": "#c2571a"}
-LABELS = {"batch": "DCGAN-64 step against images", "pixels": "step of 64 features against pixels"}
+LABELS = {"batch": "DCGAN-64 step against images", "pixels": "the same layers against pixels"}
 
 
 def plot(result: dict[str, Any]) -> str:
