@@ -37,12 +37,13 @@ struct Sizes {
 
   // products: of the two passes that multiply tiles with U, not of the weight gradient
   Sizes(const Conv& c, int64_t m, int64_t multiple, bool products) {
-    points = (m + 1) * (m + 1);
+    const int64_t taps = c.kernel_h / c.stride_h;  // of each parity
+    points = (m + taps - 1) * (m + taps - 1);
     tiles_h = ceil_div(c.out_h, m);
     tiles_w = ceil_div(c.out_w, m);
     of_image = tiles_h * tiles_w;
     tiles = c.batch * of_image;
-    inputs = 4 * c.in_c;
+    inputs = c.stride_h * c.stride_w * c.in_c;
     outputs = c.out_c;
     const int64_t slices = ceil_div(inputs, kPlaneColumns) + ceil_div(outputs, kPlaneColumns);
     const int64_t bytes = points * slices * kPlaneLine * int64_t{sizeof(float)};
@@ -173,16 +174,21 @@ void multiply_own(const Sizes& s, WinogradProduct product, int64_t tiles) {
 }
 
 bool fits(const Conv& c) {
-  return c.kernel_h == 4 && c.kernel_w == 4 && c.stride_h == 2 && c.stride_w == 2 &&
-         c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1 && c.pad_h <= 1 && c.pad_w <= 1 &&
-         c.batch > 0 && c.in_c > 0 && c.out_c > 0 && c.in_c % kWinogradChannels == 0 &&
-         c.out_c % kWinogradChannels == 0 && c.in_h + 2 * c.pad_h == 2 * c.out_h + 2 &&
-         c.in_w + 2 * c.pad_w == 2 * c.out_w + 2;  // no row that no output reads
+  const int64_t kernel = c.kernel_h, stride = c.stride_h;
+  const bool known = (kernel == 4 && stride == 2 && c.pad_h <= 1 && c.pad_w <= 1) ||
+                     (kernel == 3 && stride == 1 && c.pad_h <= 2 && c.pad_w <= 2);
+  return known && c.kernel_w == kernel && c.stride_w == stride && c.dilation_h == 1 &&
+         c.dilation_w == 1 && c.groups == 1 && c.batch > 0 && c.out_h > 0 && c.out_w > 0 &&
+         c.in_c > 0 && c.out_c > 0 && c.in_c % kWinogradChannels == 0 &&
+         c.out_c % kWinogradChannels == 0 &&
+         // no row that no output reads
+         c.in_h + 2 * c.pad_h == stride * (c.out_h - 1) + kernel &&
+         c.in_w + 2 * c.pad_w == stride * (c.out_w - 1) + kernel;
 }
 
 // The rule: multiplications, and what else takes as long as so many of them (docs/performance.md).
 double direct_cost(const Conv& c) {
-  return 16.0 * static_cast<double>(c.batch * c.out_h * c.out_w) *
+  return static_cast<double>(c.kernel_h * c.kernel_w * c.batch * c.out_h * c.out_w) *
          static_cast<double>(c.in_c * c.out_c);
 }
 double winograd_cost(const Conv& c, int64_t m) {

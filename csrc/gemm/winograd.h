@@ -1,20 +1,25 @@
-// Winograd's convolution for 4x4 kernels with stride 2: all three of the family.
+// Winograd's convolution for 4x4 kernels with stride 2 and 3x3 kernels with stride 1: all three of the
+// family.
 //
-// Pixels split by the parity of their row and column, and so do the kernel's taps: what is left is a
-// 2x2 convolution with stride 1 over 4 in_c channels (a, b, c). m x m of its outputs come from m + 1
-// squared products instead of 4 m squared (Lavin and Gray 2016, arXiv 1509.09308; Toom and Cook):
+// With stride 2, pixels split by the parity of their row and column, and so do the kernel's taps: what
+// is left is a 2x2 convolution with stride 1 over 4 in_c channels (a, b, c). With t taps a dimension
+// m x m outputs come from (m + t - 1)^2 products instead of t^2 m^2 (Lavin and Gray 2016, arXiv
+// 1509.09308; Toom and Cook):
 //
-//     Y = A^T [ sum_c (G w G^T) * (B^T x B) ] A        *: elementwise, points p in (m + 1)^2
+//     Y = A^T [ sum_c (G w G^T) * (B^T x B) ] A        *: elementwise, points p in (m + t - 1)^2
 //
-// so that each point is one matrix product over the channels, of all tiles of m x m outputs:
+// so that each point is one matrix product over the channels, of all tiles of m x m outputs; J is
+// 4 in_c for the 4x4 kernels and in_c for the 3x3 ones:
 //
-//     conv2d              M_p (tiles, out_c) = V_p (tiles, 4 in_c) U_p (4 in_c, out_c)
+//     conv2d              M_p (tiles, out_c) = V_p (tiles, J) U_p (J, out_c)
 //     conv2d_input_grad   V'_p = M'_p U_p^T,    M' = A dy A^T,    dx = overlapping sums of B V' B^T
 //     conv2d_weight_grad  U'_p = V_p^T M'_p,    dw = G^T U' G
 //
-//   m  products           transforms
-//   2  9 where 16 stood   additions: exact on small integers
-//   4  25 where 64 stood  points 0, 1, -1, 2, infinity
+//   m  t  products             transforms
+//   2  2  9 where 16 stood     additions: exact on small integers
+//   4  2  25 where 64 stood    points 0, 1, -1, 2, infinity
+//   2  3  16 where 36 stood    additions and halves: exact on small integers
+//   4  3  36 where 144 stood   points 0, 1, -1, 2, -2, infinity
 //
 // Errors: for m = 2 about those of the direct products, for m = 4 some times them (docs/performance.md;
 // tests/ops/test_winograd.py states the bound and holds it).

@@ -87,10 +87,22 @@ struct Pixels {
   }
 };
 
-// The (m + 1)^2 pixels of parity (a, b) that a tile's outputs read
-template <int kTile>
-Pixels<kTile + 1> inputs_of(const Conv& c, const Tile& at, int a, int b) {
-  return {at.n,  2 * at.i * kTile + a - c.pad_h, 2 * at.j * kTile + b - c.pad_w, 2, c.in_h, c.in_w,
+// Pixels and taps are sorted by parity, of which a stride of 2 has four: 4x4 taps are 2x2 of each.
+template <int kTaps>
+constexpr int kStride = kTaps == 2 ? 2 : 1;
+template <int kTaps>
+constexpr int kParities = kStride<kTaps> * kStride<kTaps>;
+
+// The kSide^2 pixels of parity (a, b) that a tile's outputs read
+template <int kTile, int kTaps>
+Pixels<kTile + kTaps - 1> inputs_of(const Conv& c, const Tile& at, int ab) {
+  constexpr int64_t kStep = kStride<kTaps>;
+  return {at.n,
+          kStep * at.i * kTile + ab / kStep - c.pad_h,
+          kStep * at.j * kTile + ab % kStep - c.pad_w,
+          kStep,
+          c.in_h,
+          c.in_w,
           c.in_c};
 }
 template <int kTile>
@@ -98,18 +110,18 @@ Pixels<kTile> outputs_of(const Conv& c, const Tile& at) {
   return {at.n, at.i * kTile, at.j * kTile, 1, c.out_h, c.out_w, c.out_c};
 }
 
-template <int kTile>
+template <int kTile, int kTaps>
 void data(const WinogradTiles& t, const float* x, Planes v) {
-  constexpr int kSide = kTile + 1;
+  constexpr int kSide = kTile + kTaps - 1;
   const int64_t channels = t.conv->in_c, stride = point_stride(v);
   for (int64_t r = t.begin; r < t.begin + t.count; ++r) {
     const Tile at = tile_at(t, r);
-    for (int ab = 0; ab < 4; ++ab) {
-      const Pixels<kSide> pixels = inputs_of<kTile>(*t.conv, at, ab / 2, ab % 2);
+    for (int ab = 0; ab < kParities<kTaps>; ++ab) {
+      const Pixels<kSide> pixels = inputs_of<kTile, kTaps>(*t.conv, at, ab);
       for (int64_t c = 0; c < channels; c += kVector) {
         V d[kSide][kSide], o[kSide][kSide];
         pixels.load_from(x + c, d);
-        both(d, o, Transform<kTile>::template data<V>);
+        both(d, o, Transform<kTile, kTaps>::template data<V>);
         store_points(element(v, r, ab * channels + c), stride, o);
       }
     }
@@ -117,18 +129,18 @@ void data(const WinogradTiles& t, const float* x, Planes v) {
 }
 
 // Tiles come in the order of their places: what an earlier tile of the image has written is added to.
-template <int kTile>
+template <int kTile, int kTaps>
 void data_adjoint(const WinogradTiles& t, Planes v, float* dx) {
-  constexpr int kSide = kTile + 1;
+  constexpr int kSide = kTile + kTaps - 1;
   const int64_t channels = t.conv->in_c, stride = point_stride(v);
   for (int64_t r = t.begin; r < t.begin + t.count; ++r) {
     const Tile at = tile_at(t, r);
-    for (int ab = 0; ab < 4; ++ab) {
-      const Pixels<kSide> pixels = inputs_of<kTile>(*t.conv, at, ab / 2, ab % 2);
+    for (int ab = 0; ab < kParities<kTaps>; ++ab) {
+      const Pixels<kSide> pixels = inputs_of<kTile, kTaps>(*t.conv, at, ab);
       for (int64_t c = 0; c < channels; c += kVector) {
         V o[kSide][kSide], d[kSide][kSide];
         load_points(element(v, r, ab * channels + c), stride, o);
-        both(o, d, Transform<kTile>::template data_adjoint<V>);
+        both(o, d, Transform<kTile, kTaps>::template data_adjoint<V>);
 #pragma GCC unroll 8
         for (int i = 0; i < kSide; ++i) {
 #pragma GCC unroll 8
@@ -136,7 +148,7 @@ void data_adjoint(const WinogradTiles& t, Planes v, float* dx) {
             const int64_t offset = pixels.offset[i][j];
             if (offset < 0) continue;
             float* to = dx + offset + c;
-            const bool again = (i == 0 && at.i > 0) || (j == 0 && at.j > 0);
+            const bool again = (i < kTaps - 1 && at.i > 0) || (j < kTaps - 1 && at.j > 0);
             store(to, again ? load(to) + d[i][j] : d[i][j]);
           }
         }
@@ -145,16 +157,16 @@ void data_adjoint(const WinogradTiles& t, Planes v, float* dx) {
   }
 }
 
-template <int kTile>
+template <int kTile, int kTaps>
 void result(const WinogradTiles& t, Planes m, float* y) {
-  constexpr int kSide = kTile + 1;
+  constexpr int kSide = kTile + kTaps - 1;
   const int64_t channels = t.conv->out_c, stride = point_stride(m);
   for (int64_t r = t.begin; r < t.begin + t.count; ++r) {
     const Pixels<kTile> pixels = outputs_of<kTile>(*t.conv, tile_at(t, r));
     for (int64_t o = 0; o < channels; o += kVector) {
       V in[kSide][kSide], out[kTile][kTile];
       load_points(element(m, r, o), stride, in);
-      both(in, out, Transform<kTile>::template result<V>);
+      both(in, out, Transform<kTile, kTaps>::template result<V>);
 #pragma GCC unroll 8
       for (int i = 0; i < kTile; ++i) {
 #pragma GCC unroll 8
@@ -165,16 +177,16 @@ void result(const WinogradTiles& t, Planes m, float* y) {
   }
 }
 
-template <int kTile>
+template <int kTile, int kTaps>
 void result_adjoint(const WinogradTiles& t, const float* dy, Planes m) {
-  constexpr int kSide = kTile + 1;
+  constexpr int kSide = kTile + kTaps - 1;
   const int64_t channels = t.conv->out_c, stride = point_stride(m);
   for (int64_t r = t.begin; r < t.begin + t.count; ++r) {
     const Pixels<kTile> pixels = outputs_of<kTile>(*t.conv, tile_at(t, r));
     for (int64_t o = 0; o < channels; o += kVector) {
       V in[kTile][kTile], out[kSide][kSide];
       pixels.load_from(dy + o, in);
-      both(in, out, Transform<kTile>::template result_adjoint<V>);
+      both(in, out, Transform<kTile, kTaps>::template result_adjoint<V>);
       store_points(element(m, r, o), stride, out);
     }
   }
@@ -208,17 +220,19 @@ void result_adjoint(const WinogradTiles& t, const float* dy, Planes m) {
   }
 }
 
-// The 2x2 taps of parity (a, b): tap (r, s) is w[2 r + a, 2 s + b]
-template <class T>
+// The taps of parity (a, b): tap (r, s) is w[stride r + a, stride s + b]
+template <int kTaps, class T>
 T* tap(const Conv& c, T* w, int ab, int r, int s, int64_t channel) {
-  return w + ((2 * r + ab / 2) * 4 + 2 * s + ab % 2) * c.in_c * c.out_c + channel * c.out_c;
+  constexpr int kStep = kStride<kTaps>;
+  const int64_t at = (kStep * r + ab / kStep) * (kStep * kTaps) + kStep * s + ab % kStep;
+  return w + at * c.in_c * c.out_c + channel * c.out_c;
 }
 
-// w (4, 4, in_c, out_c), u (points, n_count / nr, k_count, nr). Rows or columns (a, b, c) begin and end
+// w (kh, kw, in_c, out_c), u (points, n_count / nr, k_count, nr). Rows or columns (a, b, c) begin and end
 // at multiples of kWinogradChannels.
-template <int kTile>
+template <int kTile, int kTaps>
 void filters(const WinogradFilters& f, const float* w, float* u) {
-  constexpr int kSide = kTile + 1, kPoints = kSide * kSide;
+  constexpr int kSide = kTile + kTaps - 1, kPoints = kSide * kSide;
   constexpr int64_t nr = kTileColumns<float>;
   const Conv& c = *f.conv;
   const int64_t panels = (f.n_count + nr - 1) / nr;
@@ -232,12 +246,13 @@ void filters(const WinogradFilters& f, const float* w, float* u) {
     for (int64_t o = o_begin; o < o_end; o += kVector) {
       V made[kPoints][kVector];  // by input channel, vectors of output channels
       for (int i = 0; i < kVector; ++i) {
-        V g[2][2] = {}, points[kSide][kSide];
+        V g[kTaps][kTaps] = {}, points[kSide][kSide];
         if (o < c.out_c) {
-          for (int r = 0; r < 2; ++r)
-            for (int s = 0; s < 2; ++s) g[r][s] = load(tap(c, w, ab, r, s, channel + i) + o);
+          for (int r = 0; r < kTaps; ++r)
+            for (int s = 0; s < kTaps; ++s)
+              g[r][s] = load(tap<kTaps>(c, w, ab, r, s, channel + i) + o);
         }
-        both(g, points, Transform<kTile>::template filter<V>);
+        both(g, points, Transform<kTile, kTaps>::template filter<V>);
         for (int p = 0; p < kPoints; ++p) made[p][i] = points[p / kSide][p % kSide];
       }
       const int64_t k = (f.transposed ? o : row) - f.k_begin;
@@ -251,20 +266,21 @@ void filters(const WinogradFilters& f, const float* w, float* u) {
   }
 }
 
-// u (points, k_count, n_count), dw (4, 4, in_c, out_c)
-template <int kTile>
+// u (points, k_count, n_count), dw (kh, kw, in_c, out_c)
+template <int kTile, int kTaps>
 void filters_adjoint(const WinogradFilters& f, const float* u, float* dw) {
-  constexpr int kSide = kTile + 1;
+  constexpr int kSide = kTile + kTaps - 1;
   const Conv& c = *f.conv;
   for (int64_t k = 0; k < f.k_count; ++k) {
     const int ab = static_cast<int>((f.k_begin + k) / c.in_c);
     const int64_t channel = (f.k_begin + k) % c.in_c;
     for (int64_t o = 0; o < f.n_count; o += kVector) {
-      V points[kSide][kSide], g[2][2];
+      V points[kSide][kSide], g[kTaps][kTaps];
       load_points(u + k * f.n_count + o, f.stride, points);
-      both(points, g, Transform<kTile>::template filter_adjoint<V>);
-      for (int r = 0; r < 2; ++r)
-        for (int s = 0; s < 2; ++s) store(tap(c, dw, ab, r, s, channel) + f.n_begin + o, g[r][s]);
+      both(points, g, Transform<kTile, kTaps>::template filter_adjoint<V>);
+      for (int r = 0; r < kTaps; ++r)
+        for (int s = 0; s < kTaps; ++s)
+          store(tap<kTaps>(c, dw, ab, r, s, channel) + f.n_begin + o, g[r][s]);
     }
   }
 }
@@ -304,26 +320,45 @@ void multiply(const WinogradProduct& p) {
   }
 }
 
+// f<kTile, kTaps>()
+template <class F>
+void with_scheme(const Conv& c, int64_t m, F f) {
+  if (c.kernel_h == 4) {
+    m == 4 ? f.template operator()<4, 2>() : f.template operator()<2, 2>();
+  } else {
+    m == 4 ? f.template operator()<4, 3>() : f.template operator()<2, 3>();
+  }
+}
+
 constexpr WinogradKernels kKernels = {
     .mr = kTileRows,
     .nr = kTileColumns<float>,
-    .filters = [](const WinogradFilters& f, const float* w,
-                  float* u) { f.m == 4 ? filters<4>(f, w, u) : filters<2>(f, w, u); },
-    .data = [](const WinogradTiles& t, const float* x,
-               Planes v) { t.m == 4 ? data<4>(t, x, v) : data<2>(t, x, v); },
+    .filters =
+        [](const WinogradFilters& f, const float* w, float* u) {
+          with_scheme(*f.conv, f.m, [&]<int kTile, int kTaps> { filters<kTile, kTaps>(f, w, u); });
+        },
+    .data =
+        [](const WinogradTiles& t, const float* x, Planes v) {
+          with_scheme(*t.conv, t.m, [&]<int kTile, int kTaps> { data<kTile, kTaps>(t, x, v); });
+        },
     .data_adjoint =
         [](const WinogradTiles& t, Planes v, float* dx) {
-          t.m == 4 ? data_adjoint<4>(t, v, dx) : data_adjoint<2>(t, v, dx);
+          with_scheme(*t.conv, t.m,
+                      [&]<int kTile, int kTaps> { data_adjoint<kTile, kTaps>(t, v, dx); });
         },
-    .result = [](const WinogradTiles& t, Planes m,
-                 float* y) { t.m == 4 ? result<4>(t, m, y) : result<2>(t, m, y); },
+    .result =
+        [](const WinogradTiles& t, Planes m, float* y) {
+          with_scheme(*t.conv, t.m, [&]<int kTile, int kTaps> { result<kTile, kTaps>(t, m, y); });
+        },
     .result_adjoint =
         [](const WinogradTiles& t, const float* dy, Planes m) {
-          t.m == 4 ? result_adjoint<4>(t, dy, m) : result_adjoint<2>(t, dy, m);
+          with_scheme(*t.conv, t.m,
+                      [&]<int kTile, int kTaps> { result_adjoint<kTile, kTaps>(t, dy, m); });
         },
     .filters_adjoint =
         [](const WinogradFilters& f, const float* u, float* dw) {
-          f.m == 4 ? filters_adjoint<4>(f, u, dw) : filters_adjoint<2>(f, u, dw);
+          with_scheme(*f.conv, f.m,
+                      [&]<int kTile, int kTaps> { filters_adjoint<kTile, kTaps>(f, u, dw); });
         },
     .multiply = multiply,
 };
