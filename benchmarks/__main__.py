@@ -54,7 +54,9 @@ def kernels(args: argparse.Namespace) -> int:
     write(args.markdown, table.markdown(result))
     write(args.plot, plot.roofline(result))
     print(table.text(result))
-    return 0
+    for difference in result["differ"]:
+        print(f"DIFFERS: {difference}")
+    return 1 if result["differ"] else 0
 
 
 def kernel(args: argparse.Namespace) -> int:

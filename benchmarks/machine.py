@@ -18,6 +18,18 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def round_trip() -> float | None:
+    """Nanoseconds from core to core and back, now; None where there is one core only.
+
+    Some tens where the cores share a cache, hundreds where they do not. In a virtual machine it may
+    change from minute to minute, and with it what two threads are worth.
+    """
+    import pygan as pg
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return round(pg._core.round_trip(), 1) if (cores or 1) > 1 else None
+
+
 def describe() -> dict[str, object]:
     """CPU, cores this process may use, instruction-set path, threads, compiler, versions."""
     import numpy as np

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import pygan as pg
-from benchmarks.machine import describe
+from benchmarks.machine import describe, round_trip
 from benchmarks.svg import Axes, frame, text
 from benchmarks.targets.cases import dcgan
 from benchmarks.targets.pygan_peer import make
@@ -161,6 +161,7 @@ def second_thread(rounds: int, say: Say) -> dict[str, Any]:
 def run(rounds: int, threads: int, say: Say) -> dict[str, Any]:
     """All three, with the machine."""
     pg.set_num_threads(threads)
+    before = round_trip()
     say("batch sizes\n")
     batches = _seconds({n: _dcgan_step(n) for n in BATCHES}, rounds, say)
     say("\nextents\n")
@@ -171,7 +172,11 @@ def run(rounds: int, threads: int, say: Say) -> dict[str, Any]:
         series.append(second_thread(rounds, say))
         pg.set_num_threads(threads)
     say("\n")
-    return {"machine": {**describe(), "threads": threads}, "series": series}
+    trips = [before, round_trip()]
+    return {
+        "machine": {**describe(), "threads": threads, "round_trip_ns": trips},
+        "series": series,
+    }
 
 
 def lines(result: dict[str, Any]) -> list[str]:

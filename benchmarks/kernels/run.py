@@ -71,25 +71,38 @@ def run(names: Sequence[str], peers: Sequence[str], rounds: int, threads: int, s
             rows += rows_of(name, seconds, counts, roof)
     finally:
         worker.close()
+    differ = []
     for peer in peers:
-        beside(rows, names, peer, rounds, threads, say)
+        differ += beside(rows, names, peer, rounds, threads, say)
     say("\r" + " " * 60 + "\r")
     machine = {**describe(), "threads": threads}
-    return {"machine": machine, "gflops": roof.gflops, "gbs": roof.gbs, "rows": rows}
+    return {
+        "machine": machine,
+        "gflops": roof.gflops,
+        "gbs": roof.gbs,
+        "rows": rows,
+        "differ": differ,
+    }
 
 
 def beside(
     rows: list[Row], names: Sequence[str], peer: str, rounds: int, threads: int, say: Say
-) -> None:
-    """Adds a peer's times; ValueError where its results differ."""
+) -> list[str]:
+    """Adds a peer's times; what differs, or cannot be run, has none and is returned."""
+    differ = []
     pair = Pair(peer, threads, PACKAGE)
     try:
         having = [name for name in names if pair.peer.ask(do="has", name=name)]
         for i, name in enumerate(having):
             prefix = f"\r{pair.peer.name}, {i + 1} of {len(having)}: {name:<20}"
             say(prefix)
-            found = measure_time(pair, CASES[name], rounds, lambda text: None, SECONDS)
-            pair.both(do="drop")
+            try:
+                found = measure_time(pair, CASES[name], rounds, lambda text: None, SECONDS)
+            except (ValueError, RuntimeError) as error:
+                differ.append(f"{name}: {error}")
+                continue
+            finally:
+                pair.both(do="drop")
             for row in rows:
                 for part in found["parts"]:
                     if (row["op"], row["pass"]) == (name, part["name"]):
@@ -101,3 +114,4 @@ def beside(
                         }
     finally:
         pair.close()
+    return differ

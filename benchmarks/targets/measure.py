@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import cpu_model
+from benchmarks.machine import cpu_model, round_trip
 from benchmarks.targets.cases import CASES, Case
 from benchmarks.targets.worker import Worker
 
@@ -215,7 +215,7 @@ def run(
     rows = []
     cpu = cpu_model()
     for name in names:
-        case, start = CASES[name], time.perf_counter()
+        case, start, before = CASES[name], time.perf_counter(), round_trip()
         if case.measure == "memory":
             row = measure_memory(peer, case, threads, rounds=5)
             peer_name = peer
@@ -233,6 +233,7 @@ def run(
         row = {"case": name, "work": case.work, "unit": case.unit, **row}
         row |= {"peer_name": peer_name, "cpu": cpu, "least": case.least, "aim": case.aim}
         row["threads"], row["seconds"] = threads, time.perf_counter() - start
+        row["round_trip_ns"] = [before, round_trip()]  # between cores, before and after
         rows.append(row)
         say(
             f"\r{name}: {row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}] {case.unit}, "

@@ -223,6 +223,13 @@ void bind_runtime(py::module_& m) {
       "cpu_isa", [] { return std::string(name(cpu_isa())); },
       "The instruction-set path that runs: portable, avx2 or avx512.");
   m.def(
+      "round_trip",
+      [](int trips) {
+        py::gil_scoped_release release;
+        return gemm::round_trip(trips);
+      },
+      py::arg("trips") = 500, "Nanoseconds for a cache line to go to another thread and back.");
+  m.def(
       "micro_kernel_peak",
       [](const std::string& dtype, int threads, double seconds) {
         return released([&] {

@@ -67,4 +67,8 @@ void conv2d_weight_grad(const Conv& conv,
 template <class T>
 double micro_kernel_peak(int threads, double seconds);
 
+// Nanoseconds for a cache line to go to another thread and come back: some tens where their cores share a
+// cache, hundreds where they do not. Both spin: on a single core it takes long.
+double round_trip(int trips);
+
 }  // namespace pygan::gemm
