@@ -20,6 +20,8 @@ constexpr int64_t kPlaneBytes = int64_t{12} << 20;
 // to kWholeBytes, since no whole U lies beside them.
 constexpr int64_t kFilterBytes = int64_t{8} << 20;
 constexpr int64_t kWholeBytes = int64_t{24} << 20;
+// The weight gradient reads all planes for each piece: it does so where U' is larger than the planes.
+constexpr int64_t kFarBytes = int64_t{24} << 20;
 constexpr int64_t kPieceRows = 128;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -47,7 +49,8 @@ struct Sizes {
     outputs = c.out_c;
     const int64_t slices = ceil_div(inputs, kPlaneColumns) + ceil_div(outputs, kPlaneColumns);
     const int64_t bytes = points * slices * kPlaneLine * int64_t{sizeof(float)};
-    const bool whole = products && large_filters() && tiles * bytes <= kWholeBytes;
+    const int64_t large = products ? kFilterBytes : kFarBytes;
+    const bool whole = filter_bytes() > large && tiles * bytes <= kWholeBytes;
     const int64_t blocks = whole ? 1 : ceil_div(tiles, std::max<int64_t>(kPlaneBytes / bytes, 1));
     block = round_up(ceil_div(tiles, blocks), multiple);
   }
