@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import scaling
 from benchmarks.targets.measure import missed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +78,45 @@ def short() -> str:
     return "\n".join(out).strip()
 
 
-TABLES: dict[str, Callable[[], str]] = {"targets": whole, "short": short}
+def growth() -> str:
+    """Slopes, and the second thread's share."""
+    out = []
+    for file in sorted(RESULTS.glob("scaling-*.json")):
+        result = json.loads(file.read_text())
+        machine = result["machine"]
+        out.append(f"{machine['cpu']}, {machine['threads']} threads:")
+        out += ["", *(f"- {line}" for line in scaling.lines(result)), ""]
+    return "\n".join(out).strip()
+
+
+def slow() -> str:
+    """Operations that a peer does faster, the slowest first."""
+    out = []
+    for file in sorted(RESULTS.glob("kernels-*.json")):
+        result = json.loads(file.read_text())
+        found = [
+            (peer["ratio"], row["op"], row["pass"], name)
+            for row in result["rows"]
+            for name, peer in row["peers"].items()
+        ]
+        behind = sorted(f for f in found if f[0] < 1)
+        machine = result["machine"]
+        names = ", ".join(f"{op} {which} {ratio:.2f}" for ratio, op, which, _ in behind)
+        out.append(
+            f"{machine['cpu']}, {machine['threads']} threads: {len(found) - len(behind)} of "
+            f"{len(found)} passes of single operations are at least as fast as {found[0][3]}'s. "
+            f"The others, peer's time over pygan's: {names}. Where the peer only returns a view "
+            "(transpose, sum, sum_to) it does no work at all."
+        )
+    return "\n\n".join(out)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "targets": whole,
+    "short": short,
+    "growth": growth,
+    "slow": slow,
+}
 
 
 def filled(text: str) -> str:

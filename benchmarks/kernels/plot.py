@@ -36,7 +36,7 @@ def roofline(result: dict[str, Any]) -> str:
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (axes.at(*c) for c in corners))
     out.append(f'<path d="M{path}" fill="none" stroke="#222" stroke-width="2"/>')
     x, y = axes.at(ridge, peak)
-    out.append(text(x + 6, y - 8, f"micro-kernel {peak:.0f} GFLOP/s"))
+    out.append(text(x - 6, y + 4, f"micro-kernel {peak:.0f} GFLOP/s", anchor="end"))
     x, y = axes.at(math.sqrt(begin * ridge), math.sqrt(begin * ridge) * copy)
     out.append(text(x - 8, y - 8, f"copy {copy:.0f} GB/s", anchor="end"))
     placed: list[tuple[float, float, float]] = []

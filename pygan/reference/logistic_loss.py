@@ -8,6 +8,8 @@ nothing cancels, as it would in s - t. Its derivative is s s', and that one's s 
 
 from __future__ import annotations
 
+import numpy as np
+
 from pygan.reference.functions import sigmoid, softplus
 
 __all__ = ["logistic_loss", "logistic_loss_grad"]
@@ -22,8 +24,11 @@ def _bend(x):
 
 
 def logistic_loss(logits, target):
-    """``y = mean(softplus(x) - t x)``, a scalar"""
-    return (softplus(logits) - target * logits).mean()
+    """``y = mean(softplus(x) - t x) = mean(max(x, 0) - t x + softplus(-|x|))``, a scalar"""
+    linear = (
+        np.maximum(logits, 0) - target * logits
+    )  # 0, not rounding errors, where t = 1 and x > 0
+    return (linear + softplus(-np.abs(logits))).mean()
 
 
 def logistic_loss_vjp(dy, logits, target):
