@@ -90,7 +90,8 @@ class BatchNorm(Module):
         count = x.size // self.features // parts
         if count < 2:
             raise ShapeError(
-                f"{self.label()}: training needs at least 2 values per feature, got {x.shape}; "
+                f"{self.label()}: training needs at least 2 values per feature, got "
+                f"{(x.shape[0] // parts, *x.shape[1:])}; "
                 "use a larger batch or eval()"
             )
         if slope is None:

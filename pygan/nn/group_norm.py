@@ -127,7 +127,10 @@ class LayerNorm(_SampleNorm):
     Source: Ba, Kiros and Hinton 2016, "Layer normalization".
     """
 
-    joins_batches = True
+    @property
+    def joins_batches(self) -> bool:  # type: ignore[override]
+        """Several axes might be all of x's, the batch among them."""
+        return len(self.shape) == 1
 
     def __init__(self, shape: int | Sequence[int], eps: float = 1e-5, affine: bool = True) -> None:
         extents = (shape,) if isinstance(shape, int) else tuple(shape)

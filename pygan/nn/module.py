@@ -106,7 +106,11 @@ class Module:
         if self.takes_reference:
             y, ref = self(x, ref)
             return y, ref
-        return self(x), self(ref)
+        from pygan.nn import batches  # which imports this module
+
+        y = self(x)
+        with batches.in_parts(1):  # one batch, however many x is
+            return y, self(ref)
 
     def forward_then(self, following: Module, x: Tensor) -> Tensor | None:
         """``following(self(x))``, to the bit, where one operation does both; else None."""

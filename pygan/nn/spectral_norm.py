@@ -29,9 +29,10 @@ class SpectralNorm(Module):
 
     Only u is state (a `Buffer`). It is written through `pygan.nn.pending`: at the end of a forward,
     or, inside a transaction, when it commits. So every training forward sees a new u: in an update
-    of D on real, then fake samples, then a penalty, the three passes have weights of three
-    successive iterations (as in PyTorch), which differ less and less as u follows a slowly moving
-    weight. A pass whose transaction is dropped, such as D's in an update of G, leaves no trace.
+    of D on real samples and fakes, which are one pass (`pygan.nn.batches`), then a penalty, the two
+    passes have weights of two successive iterations, which differ less and less as u follows a
+    slowly moving weight. A pass whose transaction is dropped, such as D's in an update of G, leaves
+    no trace.
 
     A convolution's M is its kernel reshaped, as in the paper. The Lipschitz constant of the
     convolution itself is at most sqrt(kh kw) times larger, of a `Linear` layer it is sigma.

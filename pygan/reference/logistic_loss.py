@@ -24,10 +24,11 @@ def _bend(x):
 
 
 def logistic_loss(logits, target):
-    """``y = mean(softplus(x) - t x) = mean(max(x, 0) - t x + softplus(-|x|))``, a scalar"""
-    linear = (
-        np.maximum(logits, 0) - target * logits
-    )  # 0, not rounding errors, where t = 1 and x > 0
+    """``y = mean(softplus(x) - t x)``, a scalar; each summand as
+
+    ``(1 - t) max(x, 0) + t max(-x, 0) + softplus(-|x|)``, in which nothing cancels for t in [0, 1]
+    """
+    linear = (1 - target) * np.maximum(logits, 0) + target * np.maximum(-logits, 0)
     return (linear + softplus(-np.abs(logits))).mean()
 
 

@@ -69,6 +69,17 @@ def test_one_target_keeps_small_slopes() -> None:
     assert pg.ops.logistic_loss(pg.tensor([1e4], "float32"), 0.0).item() == 1e4
 
 
+def test_one_target_of_infinite_and_missing_logits() -> None:
+    def loss(x: float, target: float) -> float:
+        return pg.ops.logistic_loss(pg.tensor([x, 0.0], "float32"), target).item()
+
+    half = pytest.approx(np.log(2) / 2, rel=1e-6)
+    assert loss(np.inf, 1.0) == half
+    assert loss(-np.inf, 0.0) == half
+    assert loss(np.inf, 0.0) == loss(-np.inf, 1.0) == loss(np.inf, 0.9) == np.inf
+    assert np.isnan(loss(np.nan, 1.0))
+
+
 def test_one_target_does_not_depend_on_the_threads() -> None:
     x = pg.tensor(np.random.default_rng(0).standard_normal(100_000).astype(np.float32))
     before, results = pg.get_num_threads(), set()
@@ -88,5 +99,7 @@ def test_errors_of_one_target() -> None:
         pg.ops.logistic_loss(pg.tensor([1, 2]), 1.0)
     with pytest.raises(pg.ConfigError, match="target must be finite"):
         pg.ops.logistic_loss(pg.zeros(3), float("nan"))
+    with pytest.raises(pg.ConfigError, match="finite in the logits' dtype, got 1e"):
+        pg.ops.logistic_loss(pg.zeros(3), 1e39)
     with pytest.raises(pg.ShapeError, match=r"dy must be a scalar, got \(3,\)"):
         pg.ops.logistic_loss_grad(pg.zeros(3), pg.zeros(3), 1.0)

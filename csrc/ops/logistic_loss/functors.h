@@ -6,11 +6,18 @@
 namespace pygan {
 namespace {
 
-// softplus(x) - t x, whose linear part is exact where t is 0 or 1
+// share x, 0 for no share of an infinite x
+template <class T>
+PYGAN_VECMATH T logistic_share(T share, T x) {
+  return vecmath::select(share == T(0), T(0), share * x);
+}
+
+// softplus(x) - t x = (1 - t) max(x, 0) + t max(-x, 0) + log(1 + e^-|x|): nothing cancels for t in [0, 1]
 template <class T>
 PYGAN_VECMATH T logistic_cost(T x, T t) {
-  const T linear = vecmath::select(x > T(0), x, T(0)) - t * x;
-  return linear + vecmath::log1p(vecmath::exp(-vecmath::abs(x)));
+  const T right = vecmath::select(x > T(0), x, T(0)), left = vecmath::select(x < T(0), -x, T(0));
+  const T linear = logistic_share(T(1) - t, right) + logistic_share(t, left);
+  return vecmath::select(x == x, linear + vecmath::log1p(vecmath::exp(-vecmath::abs(x))), x);
 }
 
 // Its derivative

@@ -17,8 +17,9 @@ const RegisterKernel<LogisticLossGradKernel> grad_cpu{
 void check_logits(const char* op, const Array& x, double target) {
   check_float(op, x);
   if (x.size() == 0) throw_shape(op, "logits " + x.shape().str() + " are none: no mean");
-  if (!std::isfinite(target))
-    throw ConfigError(std::string(op) + ": target must be finite, got " + number(target));
+  if (!std::isfinite(x.dtype() == DType::f64 ? target : static_cast<float>(target)))
+    throw ConfigError(std::string(op) + ": target must be finite in the logits' dtype, got " +
+                      number(target));
 }
 
 // inputs: x, dy -> dx

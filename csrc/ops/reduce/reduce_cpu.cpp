@@ -11,7 +11,7 @@ constexpr int64_t kTile = 512;       // columns summed together
 constexpr int64_t kLeaf = 16;        // rows summed one after another
 constexpr int64_t kLanes = 32;       // columns into which a row is laid out where inner is 1
 constexpr int64_t kNarrow = 64;      // below so many columns several rows are taken as one
-constexpr int64_t kShort = 1024;     // elements of a row that are summed in float64
+constexpr int64_t kFew = 1 << 13;    // elements of a narrow matrix that are summed in float64
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -96,10 +96,19 @@ T short_sum(const T* x, int64_t n) {
   return static_cast<T>(sum);
 }
 
+// The same for x (rows, inner), inner < kNarrow.
+template <class F, class T>
+void few_sums(const T* x, int64_t rows, int64_t inner, T* sum) {
+  double total[kNarrow] = {};
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < inner; ++c) total[c] += F::of(static_cast<double>(x[r * inner + c]));
+  for (int64_t c = 0; c < inner; ++c) sum[c] = static_cast<T>(total[c]);
+}
+
 // Sum of x (n): as rows of kLanes columns, which are then added in pairs.
 template <class F, class T>
 T row_sum(const T* x, int64_t n, Partials<T>& partials) {
-  if (n <= kShort) return short_sum<F>(x, n);
+  if (n < kLanes) return short_sum<F>(x, n);
   const int64_t rows = n / kLanes, rest = n - rows * kLanes;
   column_sums<F>(x, rows, kLanes, kLanes, partials);
   T* lane = partials.level[0];
@@ -157,10 +166,14 @@ void sum_of(const SumArgs& args) {
     const T* block = x + (k * pass.count + first) * pass.inner + c;  // (rows, inner)
     T* out = y + (k * pass.pieces + p) * pass.inner + c;             // (width)
     if (pass.inner == 1) {
-      *out = finished(row_sum<F>(block, rows, partials), args.finish, divisor);
+      const T sum =
+          pass.pieces == 1 ? short_sum<F>(block, rows) : row_sum<F>(block, rows, partials);
+      *out = finished(sum, args.finish, divisor);
       return;
     }
-    if (pass.inner < kNarrow)
+    if (pass.inner < kNarrow && pass.count * pass.inner <= kFew)
+      few_sums<F>(block, rows, pass.inner, partials.level[0]);
+    else if (pass.inner < kNarrow)
       narrow_sums<F>(block, rows, pass.inner, partials);
     else
       column_sums<F>(block, rows, pass.inner, width, partials);

@@ -74,22 +74,24 @@ PYGAN_KERNEL void sum_rows(const T* x, T* y, Pass pass, Finish finish, T divisor
   }
 }
 
-// x (outer, count, inner), y (outer, pieces, inner)
+// x (outer, count, inner), y (outer, pieces, inner); in float64 as well
 template <class F, class T>
 PYGAN_KERNEL void sum_columns(const T* x, T* y, Pass pass, Tile tile, Finish finish, T divisor) {
-  PYGAN_SHARED(T, sums, [kThreads]);  // (lanes, width)
+  PYGAN_SHARED(double, sums, [kThreads]);  // (lanes, width)
   const unsigned lane = threadIdx.x / tile.width;
   for (int64_t task = blockIdx.x; task < pass.outer * pass.pieces * tile.tiles; task += gridDim.x) {
     const Place at = place_of(task, pass, tile);
-    T sum = T(0);
+    double sum = 0;
     if (at.within)
-      for (int64_t r = lane; r < at.rows; r += tile.lanes) sum += F::of(x[at.x + r * pass.inner]);
+      for (int64_t r = lane; r < at.rows; r += tile.lanes)
+        sum += F::of(static_cast<double>(x[at.x + r * pass.inner]));
     sums[threadIdx.x] = sum;
     for (unsigned half = tile.lanes / 2; half > 0; half /= 2) {
       __syncthreads();
       if (lane < half) sums[threadIdx.x] += sums[threadIdx.x + half * tile.width];
     }
-    if (lane == 0 && at.within) y[at.y] = finished(sums[threadIdx.x], finish, divisor);
+    if (lane == 0 && at.within)
+      y[at.y] = finished(static_cast<T>(sums[threadIdx.x]), finish, divisor);
     __syncthreads();  // the next tile writes sums
   }
 }
