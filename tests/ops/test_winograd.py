@@ -77,7 +77,7 @@ def test_error_is_bounded(m: int, kernel: int, data: st.DataObject, seed: int) -
 @pytest.mark.parametrize(("m", "kernel"), SCHEMES)
 @pytest.mark.parametrize("data", ["positive", "far from 0", "heavy tails"])
 def test_relative_error_of_other_data(m: int, kernel: int, data: str) -> None:
-    """The bound of the L2 error holds whatever the numbers; the largest error's is normal data's."""
+    """The error in L2 is bounded whatever the numbers; the largest error, of normal data."""
     rng = np.random.default_rng(m)
     y = (2, 16, 16, 64) if kernel == 4 else (2, 32, 32, 64)
     xwy = [
