@@ -33,8 +33,11 @@ def write(path: Path | None, content: str) -> None:
 def targets(args: argparse.Namespace) -> int:
     """pygan against a peer, case by case."""
     names = args.case or [name for name, case in CASES.items() if args.peer in case.peers]
-    rows = measure.run(names, args.peer, args.rounds, args.threads, say)
-    write(args.json, json.dumps(rows, indent=1) + "\n")
+
+    def keep(rows: list[dict[str, Any]]) -> None:
+        write(args.json, json.dumps(rows, indent=1) + "\n")
+
+    rows = measure.run(names, args.peer, args.rounds, args.threads, say, keep)
     below = [row["case"] for row in rows if measure.missed(row)]
     print(f"{len(rows)} cases, below their bound: {', '.join(below) or 'none'}")
     return 1 if below else 0

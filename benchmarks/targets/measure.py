@@ -209,10 +209,15 @@ def measure_passes(pair: Pair, case: Case) -> dict[str, Any]:
 
 
 def run(
-    names: list[str], peer: str, rounds: int, threads: int, say: Callable[[str], None]
+    names: list[str],
+    peer: str,
+    rounds: int,
+    threads: int,
+    say: Callable[[str], None],
+    keep: Callable[[list[dict[str, Any]]], None] = lambda rows: None,
 ) -> list[dict[str, Any]]:
-    """One row a case, in the order of the table."""
-    rows = []
+    """One row a case, in the order of the table; ``keep`` is given those so far after each."""
+    rows: list[dict[str, Any]] = []
     cpu = cpu_model()
     for name in names:
         case, start, before = CASES[name], time.perf_counter(), round_trip()
@@ -235,6 +240,7 @@ def run(
         row["threads"], row["seconds"] = threads, time.perf_counter() - start
         row["round_trip_ns"] = [before, round_trip()]  # between cores, before and after
         rows.append(row)
+        keep(rows)
         say(
             f"\r{name}: {row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}] {case.unit}, "
             f"at least {case.least:g}, aim {case.aim:g}; pygan {row['pygan']:.2f}, "
